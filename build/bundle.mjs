@@ -1,0 +1,49 @@
+// Connects the sources to dist/: the command line and core keep their packages outside, the agent is one file for a fast, small start.
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const ROOMS = ["contracts", "log", "core", "broker", "edge", "agents"];
+
+/** Newest change of any source, milliseconds since 1970: what bin/orion.mjs compares with dist/BUILT. */
+const newestSource = (folder) => {
+	let newest = 0;
+	for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+		const path = join(folder, entry.name);
+		newest = Math.max(newest, entry.isDirectory() ? newestSource(path) : statSync(join(root, path)).mtimeMs);
+	}
+	return newest;
+};
+
+export const bundle = async () => {
+	const common = {
+		absWorkingDir: root,
+		bundle: true,
+		format: "esm",
+		platform: "node",
+		target: "node20",
+		legalComments: "none",
+		logLevel: "warning",
+		sourcemap: true,
+	};
+	rmSync(join(root, "dist"), { recursive: true, force: true });
+	mkdirSync(join(root, "dist"), { recursive: true });
+	await build({ ...common, entryPoints: { orion: "agents/cli/main.ts" }, outdir: "dist", splitting: true, packages: "external" });
+	await build({
+		...common,
+		entryPoints: { agent: "agents/roles/agent-main.ts" },
+		outdir: "dist",
+		minifySyntax: true,
+		// Packages inside the bundle still call require() for Node's own modules.
+		banner: { js: "import { createRequire as orionCreateRequire } from 'node:module'; const require = orionCreateRequire(import.meta.url);" },
+	});
+	writeFileSync(join(root, "dist/BUILT"), `${Math.max(...ROOMS.map(newestSource))}\n`);
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+	const began = performance.now();
+	await bundle();
+	process.stderr.write(`built dist/ in ${Math.round(performance.now() - began)} ms\n`);
+}

@@ -1,0 +1,102 @@
+// The message of the mesh: parses unknown bytes into an envelope whose data obeys the contract of its type, or says exactly what broke.
+import { fail } from "./errors.ts";
+import type { Contracts, Envelope as EnvelopeSchema, RecordTypes } from "./gen/types.ts";
+import { KNOWN_FIELDS, VALIDATORS } from "./gen/validate.ts";
+import type { ValidateFunction } from "./gen/validate-function.ts";
+import { type Fail, ok, type Result } from "./result.ts";
+
+export type { RecordTypes } from "./gen/types.ts";
+export type RecordType = keyof RecordTypes;
+export type Lane = NonNullable<EnvelopeSchema["lane"]>;
+export const LANES: readonly Lane[] = ["safety", "decision", "event", "metric"];
+
+/** An envelope whose type is known here; `data` obeys that contract. Attributes not named here are kept. */
+export type Envelope<T extends RecordType = RecordType> = {
+	[K in T]: Omit<EnvelopeSchema, "type" | "data"> & { readonly type: K; readonly data: RecordTypes[K] };
+}[T];
+
+export const ENVELOPE_BYTES_MAX = 65_536;
+export const DEPTH_MAX = 16;
+
+const RECORD_TYPE = /^dev\.orion\.([a-z]+\.[a-z]+)\.v([1-9]\d{0,3})$/;
+const CONTRACT_GENERATION = 1;
+
+/** "dev.orion.alert.firing.v1" -> "alert.firing"; undefined for a type without a contract here. */
+export const contractOf = (type: string): keyof Contracts | undefined => {
+	const match = RECORD_TYPE.exec(type);
+	if (match?.[1] === undefined || Number(match[2]) !== CONTRACT_GENERATION) return undefined;
+	return Object.hasOwn(VALIDATORS, match[1]) ? (match[1] as keyof Contracts) : undefined;
+};
+
+const violation = (schema: string, validate: ValidateFunction, prefix: string): Fail => {
+	const first = validate.errors?.[0];
+	const missing = first?.keyword === "required" ? `/${String(first.params["missingProperty"])}` : "";
+	const extra = first?.keyword === "additionalProperties" ? `/${String(first.params["additionalProperty"])}` : "";
+	const pointer = `${prefix}${first?.instancePath ?? ""}${missing}${extra}`;
+	const allowed = first?.keyword === "enum" ? `: ${JSON.stringify(first.params["allowedValues"])}` : "";
+	return fail("CONTRACT_VIOLATED", { schema, pointer, detail: `${first?.message ?? "invalid"}${allowed}` });
+};
+
+/** Checks a value against one contract by name; the pointer of a violation starts with `prefix`. */
+export const checkContract = <K extends keyof Contracts>(name: K, value: unknown, prefix = ""): Result<Contracts[K]> => {
+	const validate = VALIDATORS[name];
+	return validate(value) ? ok(value as Contracts[K]) : violation(name, validate, prefix);
+};
+
+const tooDeep = (value: unknown, left: number): boolean => {
+	if (value === null || typeof value !== "object") return false;
+	if (left === 0) return true;
+	for (const inner of Object.values(value)) if (tooDeep(inner, left - 1)) return true;
+	return false;
+};
+
+const DECODER = new TextDecoder("utf-8", { fatal: true });
+
+/** Bytes -> a JSON value: at most 64 KiB, valid UTF-8, not too deep. Faults: TOO_LARGE, NOT_JSON, TOO_DEEP. */
+export const parseJson = (bytes: Uint8Array): Result<unknown> => {
+	if (bytes.byteLength > ENVELOPE_BYTES_MAX) return fail("TOO_LARGE", { bytes: bytes.byteLength, bytesMax: ENVELOPE_BYTES_MAX });
+	let value: unknown;
+	try {
+		value = JSON.parse(DECODER.decode(bytes));
+	} catch (error) {
+		return fail("NOT_JSON", { detail: error instanceof Error ? error.message.slice(0, 200) : "unreadable" });
+	}
+	return tooDeep(value, DEPTH_MAX) ? fail("TOO_DEEP", { depthMax: DEPTH_MAX }) : ok(value);
+};
+
+/** A JSON value -> an envelope with data that obeys its contract. Faults: CONTRACT_VIOLATED, TYPE_UNKNOWN. */
+export const checkEnvelope = (value: unknown): Result<Envelope> => {
+	const outer = checkContract("envelope", value);
+	if (!outer.ok) return outer;
+	const name = contractOf(outer.value.type);
+	if (name === undefined) return fail("TYPE_UNKNOWN", { type: outer.value.type });
+	const inner = checkContract(name, outer.value.data, "/data");
+	return inner.ok ? ok(value as Envelope) : inner;
+};
+
+/** Bytes -> an envelope with data that obeys its contract. */
+export const parseEnvelope = (bytes: Uint8Array): Result<Envelope> => {
+	const json = parseJson(bytes);
+	return json.ok ? checkEnvelope(json.value) : json;
+};
+
+/** Fields of data that the contract does not name: they are kept, and reported once per node and type. */
+export const unknownFields = (envelope: Envelope): readonly string[] => {
+	const name = contractOf(envelope.type);
+	if (name === undefined) return [];
+	const known = KNOWN_FIELDS[name];
+	return Object.keys(envelope.data).filter((field) => !known.includes(field));
+};
+
+/** The node that a source speaks for: "/nodes/pi-3.backup" -> "pi-3"; undefined for core. */
+export const nodeOfSource = (source: string): string | undefined => /^\/nodes\/([a-z0-9-]{1,32})(?:[./]|$)/.exec(source)?.[1];
+
+/** Narrows an envelope to one type. */
+export const isType = <T extends RecordType>(envelope: Envelope, type: T): envelope is Extract<Envelope, { readonly type: T }> => envelope.type === type;
+
+const ENCODER = new TextEncoder();
+/** The bytes of an envelope. Key order is that of the object, so the same construction gives the same bytes. */
+export const encodeEnvelope = (envelope: Envelope): Uint8Array => ENCODER.encode(JSON.stringify(envelope));
+
+/** The session "<counter>.<64 random bits>" -> its counter. */
+export const sessionCounter = (session: string): number => Number(session.slice(0, session.indexOf(".")));

@@ -1,0 +1,95 @@
+// The registry of everything that can go wrong: a code, whose fault it is, whether trying again helps, and what to tell the operator.
+
+export type Culprit = "caller" | "operator" | "peer" | "machine" | "ours";
+
+export interface ErrorKind {
+	readonly culprit: Culprit;
+	/** True when the same request may succeed later without anybody changing anything. */
+	readonly retryable: boolean;
+	/** What the operator reads; {names} are filled from the fault's facts. */
+	readonly text: string;
+	/** Exit code of the command line when this ends a command. */
+	readonly exit: number;
+}
+
+const kind = (culprit: Culprit, retryable: boolean, exit: number, text: string): ErrorKind => ({ culprit, retryable, exit, text });
+
+export const ERRORS = {
+	USAGE: kind("caller", false, 2, "{detail}"),
+	CONFIG_INVALID: kind("operator", false, 2, "{file}:{line}:{column}: {detail}. Mend it and check with `orion config check`."),
+	POLICY_INVALID: kind("operator", false, 2, "{file}:{line}:{column}: {detail}. The mesh starts only with a policy it understands."),
+	PORT_IN_USE: kind("operator", false, 1, "port {port} on {host} is in use. Stop what listens there, or choose another with {flag} (0 = any free port)."),
+	FOLDER_NOT_WRITABLE: kind("operator", false, 1, "{folder} cannot be written ({detail}). Choose another with --data, or change its owner."),
+	FOLDER_OWNED: kind("operator", false, 1, "{folder} is in use by process {pid}. Stop that one first, or choose another folder with --data."),
+	FOLDER_NEWER: kind(
+		"operator",
+		false,
+		1,
+		"{folder} was written by a newer version (format {found}; this one reads up to {known}). Install that version, or choose another folder with --data.",
+	),
+	FOLDER_FOREIGN: kind("operator", false, 1, "{folder} belongs to mesh {found}, not to {expected}. Choose another folder with --data."),
+	RECORD_DAMAGED: kind(
+		"machine",
+		false,
+		1,
+		"{file} has a damaged record at byte {offset} that is not at the end. Restore the folder from a backup, or start once with --accept-loss to record the loss and go on.",
+	),
+	DISK_FULL: kind("machine", true, 1, "the disk that holds {folder} is full. Free some space; nothing acknowledged was lost."),
+	FSYNC_FAILED: kind(
+		"machine",
+		false,
+		70,
+		"writing to {folder} failed ({detail}). The process ends, because what is on disk is no longer known; start it again.",
+	),
+	LOG_CLOSED: kind("ours", true, 1, "the log is closed"),
+	NOT_RUNNING: kind("operator", true, 3, "no mesh answers at {url}. Start one with `orion up`, or name another with --url or --data."),
+	UNREACHABLE: kind("peer", true, 3, "{url} did not answer ({detail})."),
+	TOKEN_MISSING: kind("operator", false, 4, "no token in {file}. It is made at the first `orion up`; name another with --token-file."),
+	NOT_AUTHENTICATED: kind("caller", false, 4, "the credential was refused. Check the token file, or the user and password of the node."),
+	REFUSED_BY_POLICY: kind("caller", false, 5, "{detail}"),
+	NOT_FOUND: kind("caller", false, 1, "there is no {what} {id}. {detail}"),
+	CONTRACT_VIOLATED: kind("caller", false, 8, "{schema} {pointer}: {detail}"),
+	ENVELOPE_INVALID: kind("caller", false, 8, "not an envelope: {pointer}: {detail}"),
+	NOT_JSON: kind("caller", false, 8, "not a JSON object: {detail}"),
+	TYPE_UNKNOWN: kind("caller", false, 8, "no contract for type {type}. Custom signals travel as dev.orion.alert.firing.v1."),
+	TOO_LARGE: kind("caller", false, 8, "{bytes} bytes; at most {bytesMax} are allowed"),
+	TOO_DEEP: kind("caller", false, 8, "nested deeper than {depthMax} levels"),
+	SOURCE_FOREIGN: kind("caller", false, 8, "source {source} does not belong to {identity}"),
+	TOPIC_MISMATCH: kind("caller", false, 8, "type {type} does not belong on topic {topic}"),
+	MESH_FOREIGN: kind("caller", false, 8, "mesh {found} is not this mesh {expected}"),
+	IDENTITY_FORK: kind("peer", false, 8, "{source} sent two different messages as {key}: a restored or cloned card, or a forger"),
+	ID_REUSED: kind("peer", false, 8, "{source} used id {id} for two different messages"),
+	TOPIC_REFUSED: kind("caller", false, 5, "{identity} may not {verb} {topic}"),
+	REPLAY_DIVERGED: kind("ours", false, 8, "replay differs from the record at position {position}: {detail}"),
+	NODE_AWAY: kind("peer", true, 1, "{node} is away: nobody received the command"),
+	TOOL_MISSING: kind("machine", false, 1, "{tool} is not on this machine ({detail})"),
+	VERSION_UNSUPPORTED: kind("machine", false, 1, "{what} {found} is too old; at least {needed} is needed"),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type Facts = Readonly<Record<string, string | number | boolean>>;
+
+/** A registered fault with the facts of this occurrence. */
+export interface Fault {
+	readonly code: ErrorCode;
+	readonly facts: Facts;
+}
+
+export const fault = (code: ErrorCode, facts: Facts = {}): Fault => ({ code, facts });
+
+/** A failed Result; beside `fault` so that result.ts stays a type. */
+export const fail = (code: ErrorCode, facts: Facts = {}): { readonly ok: false; readonly fault: Fault } => ({ ok: false, fault: fault(code, facts) });
+
+/** The sentence the operator reads. A fact that is missing stays visible as {name}. */
+export const sayFault = (found: Fault): string =>
+	ERRORS[found.code].text.replace(/\{(\w+)\}/g, (whole, name: string) => (found.facts[name] === undefined ? whole : String(found.facts[name])));
+
+/** A fault on its way up through code that cannot return a Result (constructors, callbacks of libraries, the command line). */
+export class OrionError extends Error {
+	readonly fault: Fault;
+	constructor(code: ErrorCode, facts: Facts = {}, options?: ErrorOptions) {
+		super(sayFault(fault(code, facts)), options);
+		this.name = `OrionError(${code})`;
+		this.fault = fault(code, facts);
+	}
+}

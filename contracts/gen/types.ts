@@ -1,0 +1,1897 @@
+// Generated from contracts/schemas by `npm run generate`. Do not edit.
+/**
+ * The node was asked what became of a command.
+ */
+export interface ActionAsked {
+/**
+ * action id
+ */
+action: string
+/**
+ * node id
+ */
+node: string
+/**
+ * how often
+ */
+times: number
+}
+
+/**
+ * How an action ended.
+ */
+export interface ActionClosed {
+/**
+ * action id
+ */
+action: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * end
+ */
+end: ("verified" | "not-verified" | "refused" | "failed" | "undelivered" | "unknown")
+/**
+ * for a person
+ */
+detail: string
+/**
+ * from request to end, engine milliseconds
+ */
+tookMs: number
+}
+
+/**
+ * The signed part of a command; travels as the payload of a compact JWS.
+ */
+export interface ActionCommand {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * the only node that may carry it out
+ */
+node: string
+/**
+ * command id = action id
+ */
+command: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments of the action
+ */
+args: {
+[k: string]: string | number | boolean
+}
+/**
+ * incident
+ */
+incident: string
+/**
+ * decision
+ */
+decision: string
+/**
+ * approval
+ */
+approval?: string
+/**
+ * policy it was decided under
+ */
+policyHash: string
+coreTerm: {
+/**
+ * raised at each start of core
+ */
+counter: number
+/**
+ * key id of core
+ */
+keyId: string
+}
+/**
+ * log position of the action
+ */
+seq: number
+/**
+ * how old it may be when it is carried out, milliseconds
+ */
+notAfterMs: number
+/**
+ * the node's session
+ */
+session: string
+/**
+ * newest tick of that session that core had heard
+ */
+tick: number
+}
+
+/**
+ * The command as it was signed and handed over.
+ */
+export interface ActionDispatched {
+/**
+ * action id
+ */
+action: string
+/**
+ * node id
+ */
+node: string
+/**
+ * log position of the action
+ */
+position: number
+/**
+ * the command
+ */
+jws: string
+/**
+ * newest tick of the node
+ */
+tick: number
+/**
+ * node session
+ */
+session: string
+}
+
+/**
+ * What a node says of a command that it got.
+ */
+export interface ActionReceipt {
+/**
+ * command id = action id
+ */
+command: string
+/**
+ * action
+ */
+action: string
+/**
+ * how far it is
+ */
+phase: ("received" | "accepted" | "refused" | "started" | "done" | "failed" | "unknown")
+/**
+ * code of a refusal or failure
+ */
+reason?: string
+/**
+ * for a person
+ */
+detail?: string
+/**
+ * the last receipt once more
+ */
+repeat?: boolean
+/**
+ * the node's own marks, so that core can see what it is behind of
+ */
+marks?: {
+[k: string]: string | number
+}
+/**
+ * what the action reports
+ */
+result?: {
+[k: string]: string | number | boolean
+}
+}
+
+/**
+ * An action is to be carried out; the dispatcher sends it.
+ */
+export interface ActionRequested {
+/**
+ * action id
+ */
+action: string
+/**
+ * decision
+ */
+decision: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * node id
+ */
+node: string
+/**
+ * action
+ */
+name: string
+/**
+ * arguments of the action
+ */
+args: {
+[k: string]: string | number | boolean
+}
+/**
+ * class of the action
+ */
+risk: ("SAFE" | "RISKY")
+/**
+ * how old the command may be, milliseconds
+ */
+notAfterMs: number
+/**
+ * policy
+ */
+policyHash: string
+/**
+ * attempt at this incident
+ */
+attempt: number
+/**
+ * node session it was decided for
+ */
+session: string
+}
+
+/**
+ * Nobody received the command, so it did not happen.
+ */
+export interface ActionUndelivered {
+/**
+ * action id
+ */
+action: string
+/**
+ * node id
+ */
+node: string
+/**
+ * reason
+ */
+why: string
+}
+
+/**
+ * A script or program raises an alert; it stays until the same name is resolved.
+ */
+export interface AlertFiring {
+/**
+ * name of the alert, unique per node
+ */
+name: string
+/**
+ * how bad
+ */
+severity: ("info" | "warning" | "error" | "critical")
+/**
+ * one sentence for a person
+ */
+summary: string
+/**
+ * labels
+ */
+labels?: {
+/**
+ * label value
+ */
+[k: string]: string
+}
+/**
+ * measured value
+ */
+value?: number
+/**
+ * the value's bound
+ */
+threshold?: number
+}
+
+/**
+ * The alert of this name is over.
+ */
+export interface AlertResolved {
+/**
+ * name of the alert, unique per node
+ */
+name: string
+/**
+ * how bad
+ */
+severity?: ("info" | "warning" | "error" | "critical")
+/**
+ * one sentence for a person
+ */
+summary?: string
+/**
+ * labels
+ */
+labels?: {
+/**
+ * label value
+ */
+[k: string]: string
+}
+/**
+ * measured value
+ */
+value?: number
+/**
+ * the value's bound
+ */
+threshold?: number
+}
+
+/**
+ * Attempts are allowed again.
+ */
+export interface BreakerClosed {
+/**
+ * action and target
+ */
+key: string
+/**
+ * why
+ */
+why: ("verified" | "waited")
+}
+
+/**
+ * No more attempts of this action on this target until a person or time closes it.
+ */
+export interface BreakerOpened {
+/**
+ * action and target
+ */
+key: string
+/**
+ * failed verifications in a row
+ */
+failures: number
+/**
+ * when one more attempt is allowed, engine time
+ */
+untilEngineMs: number
+}
+
+/**
+ * Time as a record: engine time never goes backwards.
+ */
+export interface ClockTick {
+/**
+ * engine time, milliseconds since the mesh began to run
+ */
+engineMs: number
+/**
+ * wall time, milliseconds since 1970 UTC
+ */
+wallMs: number
+/**
+ * how far wall time can be trusted
+ */
+quality: ("synced" | "holdover" | "unsynced")
+/**
+ * UTC offset of the host, minutes
+ */
+offsetMinutes: number
+}
+
+/**
+ * orion.yaml: what this host is and watches.
+ */
+export interface ConfigOrion {
+/**
+ * name of this node (default: the host name)
+ */
+node?: string
+mqtt?: {
+/**
+ * address to listen on
+ */
+host?: string
+/**
+ * port, 0 = any free one
+ */
+port?: number
+}
+http?: {
+/**
+ * port on loopback, 0 = any free one
+ */
+port?: number
+}
+/**
+ * supervised commands by service name
+ */
+processes?: {
+[k: string]: {
+/**
+ * program and arguments, no shell
+ * 
+ * Items: argument
+ */
+command: string[]
+/**
+ * working folder
+ */
+cwd?: string
+/**
+ * environment added to the agent's
+ */
+env?: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * how long it may take to end before it is killed
+ */
+stopWithin?: string
+}
+}
+host?: {
+/**
+ * how often the host is measured
+ */
+every?: string
+}
+/**
+ * folder with policy files that replace the built-in ones of the same name
+ */
+policies?: string
+}
+
+/**
+ * Core's heartbeat; the payload of a compact JWS.
+ */
+export interface CoreBeacon {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+coreTerm: {
+/**
+ * raised at each start of core
+ */
+counter: number
+/**
+ * key id
+ */
+keyId: string
+}
+/**
+ * rises with each beacon
+ */
+counter: number
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * active policy
+ */
+policyHash: string
+/**
+ * nodes with a latched stop
+ * 
+ * Items: node id
+ */
+latched: string[]
+/**
+ * newest tick heard per node
+ */
+ticks: {
+/**
+ * tick
+ */
+[k: string]: number
+}
+}
+
+/**
+ * What may be done about an incident, and why.
+ */
+export interface DecisionMade {
+/**
+ * decision
+ */
+decision: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * what follows
+ */
+verdict: ("act" | "would" | "refused" | "wait" | "nothing" | "ask")
+/**
+ * action
+ */
+action?: string
+/**
+ * arguments of the action
+ */
+args?: {
+[k: string]: string | number | boolean
+}
+/**
+ * node id
+ */
+node: string
+/**
+ * class of the action
+ */
+risk?: ("SAFE" | "RISKY")
+/**
+ * level in force
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * one sentence
+ */
+why: string
+/**
+ * policy rows, matched first
+ */
+rows: {
+/**
+ * where the row stands: file:line
+ */
+at: string
+/**
+ * row
+ */
+id: string
+/**
+ * whether it matched
+ */
+matched: boolean
+/**
+ * what decided
+ */
+detail: string
+}[]
+/**
+ * facts it rests on
+ */
+facts: {
+/**
+ * what was looked at
+ */
+name: string
+/**
+ * what was seen
+ */
+value?: {
+[k: string]: unknown
+}
+/**
+ * what it was held against
+ */
+threshold?: {
+[k: string]: unknown
+}
+/**
+ * unit of value and threshold
+ */
+unit?: string
+/**
+ * log position of the record that says so
+ */
+position?: number
+/**
+ * whether this spoke for the verdict
+ */
+ok?: boolean
+}[]
+/**
+ * guards
+ */
+guards: {
+/**
+ * guard
+ */
+guard: string
+/**
+ * lets it pass
+ */
+ok: boolean
+/**
+ * what decided
+ */
+detail: string
+/**
+ * when it opens by itself, engine time
+ */
+untilEngineMs?: number
+}[]
+/**
+ * what would have changed the verdict
+ * 
+ * Items: one thing
+ */
+change: string[]
+}
+
+/**
+ * A core started; inputs after decidedUpTo and before this record are folded without acting.
+ */
+export interface EngineStarted {
+/**
+ * version of the code
+ */
+code: string
+/**
+ * format of the engine's state
+ */
+stateSchema: number
+/**
+ * policy in force
+ */
+policyHash: string
+coreTerm: {
+/**
+ * raised at each start
+ */
+counter: number
+/**
+ * key id
+ */
+keyId: string
+}
+/**
+ * last input that was decided before
+ */
+decidedUpTo: number
+/**
+ * how long no core ran, milliseconds; null = unknown
+ */
+downtimeMs: (number | null)
+/**
+ * engine time at the start
+ */
+engineMs: number
+}
+
+/**
+ * CloudEvents 1.0 in JSON with the attributes of the mesh. Unknown attributes are kept.
+ */
+export interface Envelope {
+/**
+ * CloudEvents version
+ */
+specversion: "1.0"
+/**
+ * unique per source
+ */
+id: string
+/**
+ * /nodes/<node> or /core/<part>
+ */
+source: string
+/**
+ * dev.orion.<family>.<name>.v<N>
+ */
+type: string
+/**
+ * what it is about
+ */
+subject?: string
+/**
+ * wall time, RFC 3339
+ */
+time?: string
+/**
+ * always JSON
+ */
+datacontenttype?: "application/json"
+/**
+ * URI of the contract
+ */
+dataschema?: string
+/**
+ * as the contract of type says
+ */
+data: {
+
+}
+/**
+ * mesh id
+ */
+mesh?: string
+/**
+ * <counter>.<64 random bits>
+ */
+session?: string
+/**
+ * delivery lane
+ */
+lane?: ("safety" | "decision" | "event" | "metric")
+/**
+ * counts per lane and session, from 1
+ */
+seq?: number
+/**
+ * milliseconds since the session began
+ */
+mono?: number
+/**
+ * incident thread
+ */
+correlationid?: string
+/**
+ * direct parent
+ */
+causationid?: string
+/**
+ * log position of the direct parent
+ */
+causeposition?: number
+/**
+ * W3C trace context
+ */
+traceparent?: string
+/**
+ * wall time of the append, RFC 3339
+ */
+recordedtime?: string
+/**
+ * policy in force
+ */
+policyhash?: string
+/**
+ * how far wall time can be trusted
+ */
+clockquality?: ("synced" | "holdover" | "unsynced")
+}
+
+/**
+ * What a host measured of itself; what a machine does not have is absent.
+ */
+export interface HostMetrics {
+/**
+ * busy share of all CPUs since the last sample
+ */
+cpuRatio?: number
+/**
+ * load average over 1 minute
+ */
+load1?: number
+/**
+ * load average over 5 minutes
+ */
+load5?: number
+/**
+ * load average over 15 minutes
+ */
+load15?: number
+/**
+ * logical CPUs
+ */
+cpuCount?: number
+/**
+ * physical memory
+ */
+memoryTotalBytes?: number
+/**
+ * memory that can be had without swapping
+ */
+memoryAvailableBytes?: number
+/**
+ * 1 - available / total
+ */
+memoryUsedRatio?: number
+/**
+ * swap space
+ */
+swapTotalBytes?: number
+/**
+ * swap in use
+ */
+swapUsedBytes?: number
+/**
+ * real file systems
+ */
+disks?: {
+/**
+ * mount point
+ */
+mount: string
+/**
+ * device or file system name
+ */
+device: string
+/**
+ * size
+ */
+totalBytes: number
+/**
+ * free for ordinary users
+ */
+freeBytes: number
+/**
+ * 1 - free / total
+ */
+usedRatio: number
+}[]
+/**
+ * temperature sensors
+ */
+temperatures?: {
+/**
+ * sensor
+ */
+name: string
+/**
+ * degrees Celsius
+ */
+celsius: number
+}[]
+/**
+ * hottest sensor, degrees Celsius
+ */
+temperatureMaxCelsius?: number
+/**
+ * fullest disk
+ */
+diskUsedRatioMax?: number
+/**
+ * since boot
+ */
+uptimeSeconds: number
+/**
+ * boot id of the kernel
+ */
+bootId?: string
+/**
+ * the kernel says that its clock is disciplined
+ */
+clockSynced?: boolean
+/**
+ * span that cpuRatio covers, milliseconds
+ */
+windowMs?: number
+}
+
+/**
+ * Something is wrong.
+ */
+export interface IncidentOpened {
+/**
+ * incident
+ */
+incident: string
+/**
+ * correlation key
+ */
+key: string
+/**
+ * correlation rule
+ */
+rule: string
+/**
+ * node id
+ */
+node: string
+/**
+ * service
+ */
+service?: string
+/**
+ * how bad
+ */
+severity: ("info" | "warning" | "error" | "critical")
+/**
+ * one sentence
+ */
+title: string
+/**
+ * records that show it
+ * 
+ * Items: log position
+ */
+events: number[]
+/**
+ * measured value
+ */
+value?: number
+/**
+ * its bound
+ */
+threshold?: number
+}
+
+/**
+ * The symptom is back within the reopen window.
+ */
+export interface IncidentReopened {
+/**
+ * incident
+ */
+incident: string
+/**
+ * how bad
+ */
+severity: ("info" | "warning" | "error" | "critical")
+/**
+ * records that show it
+ * 
+ * Items: log position
+ */
+events: number[]
+/**
+ * how often it was reopened
+ */
+times: number
+}
+
+/**
+ * The symptom is gone.
+ */
+export interface IncidentResolved {
+/**
+ * incident
+ */
+incident: string
+/**
+ * what is known
+ */
+how: ("cleared-by-itself" | "repaired")
+/**
+ * action that repaired it
+ */
+action?: string
+/**
+ * records that show it
+ * 
+ * Items: log position
+ */
+events: number[]
+/**
+ * how long it was open, milliseconds
+ */
+openMs: number
+}
+
+/**
+ * The same again while it is open.
+ */
+export interface IncidentUpdated {
+/**
+ * incident
+ */
+incident: string
+/**
+ * how often it was seen
+ */
+count: number
+/**
+ * how bad
+ */
+severity: ("info" | "warning" | "error" | "critical")
+/**
+ * newest records that show it
+ * 
+ * Items: log position
+ */
+events: number[]
+/**
+ * measured value
+ */
+value?: number
+}
+
+/**
+ * An operator set the autonomy level.
+ */
+export interface LevelSet {
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * who
+ */
+by: string
+/**
+ * why
+ */
+why?: string
+}
+
+/**
+ * Sequence numbers that never came.
+ */
+export interface LogGap {
+/**
+ * source
+ */
+source: string
+/**
+ * session
+ */
+session: string
+/**
+ * delivery lane
+ */
+lane: ("safety" | "decision" | "event" | "metric")
+/**
+ * first missing
+ */
+fromSeq: number
+/**
+ * last missing
+ */
+toSeq: number
+/**
+ * how it is known
+ */
+why: ("node-said" | "session-ended" | "timed-out")
+}
+
+/**
+ * Something was dropped; this record takes its place.
+ */
+export interface LogLoss {
+/**
+ * what was lost
+ */
+what: ("records" | "lane" | "archive" | "quarantine")
+/**
+ * source
+ */
+source?: string
+/**
+ * session
+ */
+session?: string
+/**
+ * delivery lane
+ */
+lane?: ("safety" | "decision" | "event" | "metric")
+/**
+ * first lost
+ */
+fromSeq?: number
+/**
+ * last lost
+ */
+toSeq?: number
+/**
+ * first lost log position
+ */
+fromPosition?: number
+/**
+ * last lost log position
+ */
+toPosition?: number
+/**
+ * how many
+ */
+count: number
+/**
+ * how many bytes
+ */
+bytes?: number
+/**
+ * reason
+ */
+why: string
+}
+
+/**
+ * What a node is and can do.
+ */
+export interface NodeAbout {
+/**
+ * role
+ */
+role: "node"
+/**
+ * version of the agent
+ */
+version: string
+/**
+ * capabilities
+ * 
+ * Items: capability
+ */
+capabilities: string[]
+/**
+ * actions
+ * 
+ * Items: action that it can carry out
+ */
+actions: string[]
+/**
+ * services that it supervises
+ * 
+ * Items: service
+ */
+services: string[]
+/**
+ * contract generation
+ */
+contracts: number
+/**
+ * key id of this node
+ */
+keyId: string
+/**
+ * policy that it holds
+ */
+policyHash?: string
+}
+
+/**
+ * A node got a credential.
+ */
+export interface NodeAdded {
+/**
+ * node id
+ */
+node: string
+/**
+ * who
+ */
+by: string
+}
+
+/**
+ * Heartbeat of a node.
+ */
+export interface NodePulse {
+/**
+ * session
+ */
+session: string
+/**
+ * its monotonic milliseconds
+ */
+tick: number
+/**
+ * state of its safe-stop
+ */
+safety: ("boot" | "working" | "alone" | "stopped")
+}
+
+/**
+ * A node lost its credential.
+ */
+export interface NodeRemoved {
+/**
+ * node id
+ */
+node: string
+/**
+ * who
+ */
+by: string
+}
+
+/**
+ * Presence of a node; `lost` is its will.
+ */
+export interface NodeState {
+/**
+ * presence
+ */
+state: ("init" | "ready" | "disconnected" | "lost")
+/**
+ * session it belongs to
+ */
+session: string
+/**
+ * grows by 1 with each CONNECT of the safety connection
+ */
+conn: number
+}
+
+/**
+ * Why a message was quarantined or dropped.
+ */
+export interface NodeVerdict {
+/**
+ * id of the message, if it had one
+ */
+messageId?: string
+/**
+ * topic it came on
+ */
+topic: string
+/**
+ * what became of it
+ */
+outcome: ("quarantined" | "duplicate")
+/**
+ * error code
+ */
+code: string
+/**
+ * contract it broke
+ */
+contract?: string
+/**
+ * JSON pointer to what broke it
+ */
+pointer?: string
+/**
+ * for a person
+ */
+detail: string
+/**
+ * log position of the quarantine record
+ */
+position?: number
+}
+
+/**
+ * Everything up to here is durable on core.
+ */
+export interface NodeWatermark {
+/**
+ * node id
+ */
+node: string
+/**
+ * highest session counter that core knows of this node
+ */
+counter: number
+/**
+ * session that the lanes speak of
+ */
+session: string
+/**
+ * per lane
+ */
+lanes: {
+/**
+ * highest contiguous seq
+ */
+[k: string]: number
+}
+/**
+ * instance of the broker
+ */
+instance: string
+}
+
+/**
+ * The action did not help.
+ */
+export interface OutcomeFailed {
+/**
+ * action id
+ */
+action: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * reason
+ */
+why: string
+}
+
+/**
+ * What was done to take the action back.
+ */
+export interface OutcomeUndone {
+/**
+ * action id
+ */
+action: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * kind of undo
+ */
+how: ("left-as-found" | "reversed" | "impossible")
+/**
+ * what that means here
+ */
+detail: string
+}
+
+/**
+ * The symptom cleared and stayed clear.
+ */
+export interface OutcomeVerified {
+/**
+ * action id
+ */
+action: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * how long it was clear, milliseconds
+ */
+clearForMs: number
+/**
+ * records that show it
+ * 
+ * Items: log position
+ */
+events: number[]
+}
+
+/**
+ * The action is done; now the symptom must clear and stay clear.
+ */
+export interface OutcomeVerifying {
+/**
+ * action id
+ */
+action: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * how long it must stay clear, milliseconds
+ */
+clearForMs: number
+/**
+ * how long it may take, milliseconds
+ */
+withinMs: number
+}
+
+/**
+ * A person is needed.
+ */
+export interface PersonAsked {
+/**
+ * incident
+ */
+incident: string
+/**
+ * reason
+ */
+why: string
+/**
+ * what to try
+ */
+suggestion: string
+}
+
+/**
+ * Every action that the mesh knows: its risk, how it is verified, undone and limited.
+ */
+export interface PolicyActions {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * actions
+ */
+actions: {
+/**
+ * action
+ */
+id: string
+/**
+ * SAFE may run by itself at N2, RISKY needs a person
+ */
+risk: ("SAFE" | "RISKY")
+/**
+ * capability of the node that carries it out
+ */
+capability: string
+/**
+ * arguments, all required
+ * 
+ * Items: argument
+ */
+args: string[]
+/**
+ * how old a command may be when it is carried out
+ */
+notAfter: string
+verify: {
+/**
+ * how long the symptom must stay clear
+ */
+clearFor: string
+/**
+ * how long that may take
+ */
+within: string
+}
+/**
+ * what taking it back means
+ */
+undo: ("left-as-found" | "impossible")
+/**
+ * what that means, for a person
+ */
+undoSays: string
+/**
+ * pause on this target after the end of verification
+ */
+cooldown: string
+/**
+ * executions per target in an hour
+ */
+budgetPerHour: number
+breaker: {
+/**
+ * failed verifications in a row that open it
+ */
+failures: number
+/**
+ * how long it stays open
+ */
+openFor: string
+}
+}[]
+}
+
+/**
+ * The policy with this content is in force from here on.
+ */
+export interface PolicyActivated {
+/**
+ * digest of content
+ */
+hash: string
+/**
+ * the whole policy as judged
+ */
+content: {
+
+}
+/**
+ * where it came from
+ * 
+ * Items: file
+ */
+files: string[]
+}
+
+/**
+ * What the mesh may do by itself at which level, and which action answers which incident.
+ */
+export interface PolicyAutonomy {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * first row that matches decides
+ */
+gate: {
+/**
+ * row
+ */
+id: string
+/**
+ * levels it speaks of
+ * 
+ * Items: level
+ */
+level: ("N0" | "N2" | "N3")[]
+/**
+ * risks it speaks of
+ * 
+ * Items: risk
+ */
+risk: ("SAFE" | "RISKY")[]
+/**
+ * what follows
+ */
+verdict: ("act" | "would" | "refused" | "ask")
+/**
+ * reason, for a person
+ */
+says: string
+}[]
+/**
+ * first row that matches is the remedy
+ */
+remedies: {
+/**
+ * row
+ */
+id: string
+/**
+ * correlation rule
+ */
+rule: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value; {node} and {service} are filled in
+ */
+[k: string]: string
+}
+/**
+ * what it does, for a person
+ */
+says: string
+}[]
+}
+
+/**
+ * Which events raise a symptom, which clear it, and when a symptom is an incident.
+ */
+export interface PolicyCorrelation {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * rules
+ */
+rules: {
+/**
+ * rule
+ */
+id: string
+/**
+ * how it looks
+ */
+kind: ("event" | "threshold" | "absence")
+/**
+ * event type
+ */
+on: string
+/**
+ * events that clear it
+ * 
+ * Items: event type
+ */
+clear?: string[]
+/**
+ * what tells one symptom from another; {node}, {service} and {name} are filled in
+ */
+key: string
+/**
+ * threshold: field of data
+ */
+field?: string
+/**
+ * threshold: raises above this
+ */
+above?: number
+/**
+ * threshold: clears below this
+ */
+clearBelow?: number
+/**
+ * raises only if these fields of data have these values
+ */
+equals?: {
+[k: string]: string | number | boolean
+}
+/**
+ * clears only if these fields of data have these values
+ */
+clearEquals?: {
+[k: string]: string | number | boolean
+}
+/**
+ * how long it must last; absence: how long nothing may come
+ */
+for?: string
+/**
+ * severity, or as the event says
+ */
+severity: (("info" | "warning" | "error" | "critical") | "from-event")
+/**
+ * one sentence; {node}, {service}, {name}, {value}, {threshold} and {summary} are filled in
+ */
+title: string
+}[]
+}
+
+/**
+ * Bounds of the engine.
+ */
+export interface PolicyLimits {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * an incident that comes back within this is the same one
+ */
+reopenWithin: string
+/**
+ * records kept as evidence
+ */
+evidencePerIncidentMax: number
+/**
+ * a resolved incident leaves the engine's state after this
+ */
+forgetResolvedAfter: string
+/**
+ * a command without a final receipt is unknown after this
+ */
+receiptWithin: string
+/**
+ * how often a node is asked what became of a command
+ */
+askTimesMax: number
+}
+
+/**
+ * A supervised process ended without being asked to.
+ */
+export interface ProcessDown {
+/**
+ * service
+ */
+service: string
+/**
+ * process id it had
+ */
+pid?: number
+/**
+ * exit code
+ */
+exitCode?: number
+/**
+ * signal that ended it
+ */
+signal?: string
+/**
+ * what is known
+ */
+cause: ("exited" | "killed" | "not-started" | "gone-while-away")
+/**
+ * why it could not be started, or its last line on stderr
+ */
+detail?: string
+/**
+ * how long it ran, milliseconds
+ */
+aliveMs?: number
+/**
+ * ends in the last 10 minutes, this one included
+ */
+downs: number
+}
+
+/**
+ * A supervised process ends again and again.
+ */
+export interface ProcessFlapping {
+/**
+ * service
+ */
+service: string
+/**
+ * ends within the window
+ */
+downs: number
+/**
+ * window, milliseconds
+ */
+windowMs: number
+}
+
+/**
+ * A supervised process was stopped on purpose.
+ */
+export interface ProcessStopped {
+/**
+ * service
+ */
+service: string
+/**
+ * who asked
+ */
+why: ("agent-stop" | "action")
+/**
+ * action that stopped it
+ */
+action?: string
+}
+
+/**
+ * A supervised process runs.
+ */
+export interface ProcessUp {
+/**
+ * service
+ */
+service: string
+/**
+ * process id
+ */
+pid: number
+/**
+ * start time of the process, clock ticks since boot
+ */
+startTicks: number
+/**
+ * how it came to run
+ */
+how: ("started" | "adopted" | "restarted" | "running")
+/**
+ * action that restarted it
+ */
+action?: string
+/**
+ * starts by this node since its state folder was made
+ */
+starts: number
+}
+
+/**
+ * A message that broke its contract, kept as it came.
+ */
+export interface QuarantineEntry {
+/**
+ * who sent it
+ */
+identity: string
+/**
+ * topic
+ */
+topic: string
+/**
+ * error code
+ */
+code: string
+/**
+ * contract it broke
+ */
+contract?: string
+/**
+ * JSON pointer
+ */
+pointer?: string
+/**
+ * for a person
+ */
+detail: string
+/**
+ * the message
+ */
+bytesBase64?: string
+/**
+ * its size
+ */
+bytes: number
+}
+
+/**
+ * More bad messages than are worth a record each.
+ */
+export interface QuarantineStorm {
+/**
+ * who sent them
+ */
+identity: string
+/**
+ * how many were not kept
+ */
+count: number
+/**
+ * in this span, milliseconds
+ */
+windowMs: number
+/**
+ * the last one's fault
+ */
+lastDetail: string
+}
+
+/** What is recorded in the log, by CloudEvents type. */
+export interface RecordTypes {
+	"dev.orion.action.asked.v1": ActionAsked;
+	"dev.orion.action.closed.v1": ActionClosed;
+	"dev.orion.action.dispatched.v1": ActionDispatched;
+	"dev.orion.action.receipt.v1": ActionReceipt;
+	"dev.orion.action.requested.v1": ActionRequested;
+	"dev.orion.action.undelivered.v1": ActionUndelivered;
+	"dev.orion.alert.firing.v1": AlertFiring;
+	"dev.orion.alert.resolved.v1": AlertResolved;
+	"dev.orion.breaker.closed.v1": BreakerClosed;
+	"dev.orion.breaker.opened.v1": BreakerOpened;
+	"dev.orion.clock.tick.v1": ClockTick;
+	"dev.orion.decision.made.v1": DecisionMade;
+	"dev.orion.engine.started.v1": EngineStarted;
+	"dev.orion.host.metrics.v1": HostMetrics;
+	"dev.orion.incident.opened.v1": IncidentOpened;
+	"dev.orion.incident.reopened.v1": IncidentReopened;
+	"dev.orion.incident.resolved.v1": IncidentResolved;
+	"dev.orion.incident.updated.v1": IncidentUpdated;
+	"dev.orion.level.set.v1": LevelSet;
+	"dev.orion.log.gap.v1": LogGap;
+	"dev.orion.log.loss.v1": LogLoss;
+	"dev.orion.node.about.v1": NodeAbout;
+	"dev.orion.node.added.v1": NodeAdded;
+	"dev.orion.node.removed.v1": NodeRemoved;
+	"dev.orion.node.state.v1": NodeState;
+	"dev.orion.outcome.failed.v1": OutcomeFailed;
+	"dev.orion.outcome.undone.v1": OutcomeUndone;
+	"dev.orion.outcome.verified.v1": OutcomeVerified;
+	"dev.orion.outcome.verifying.v1": OutcomeVerifying;
+	"dev.orion.person.asked.v1": PersonAsked;
+	"dev.orion.policy.activated.v1": PolicyActivated;
+	"dev.orion.process.down.v1": ProcessDown;
+	"dev.orion.process.flapping.v1": ProcessFlapping;
+	"dev.orion.process.stopped.v1": ProcessStopped;
+	"dev.orion.process.up.v1": ProcessUp;
+	"dev.orion.quarantine.entry.v1": QuarantineEntry;
+	"dev.orion.quarantine.storm.v1": QuarantineStorm;
+}
+
+/** Every contract, by name. */
+export interface Contracts {
+	"action.asked": ActionAsked;
+	"action.closed": ActionClosed;
+	"action.command": ActionCommand;
+	"action.dispatched": ActionDispatched;
+	"action.receipt": ActionReceipt;
+	"action.requested": ActionRequested;
+	"action.undelivered": ActionUndelivered;
+	"alert.firing": AlertFiring;
+	"alert.resolved": AlertResolved;
+	"breaker.closed": BreakerClosed;
+	"breaker.opened": BreakerOpened;
+	"clock.tick": ClockTick;
+	"config.orion": ConfigOrion;
+	"core.beacon": CoreBeacon;
+	"decision.made": DecisionMade;
+	"engine.started": EngineStarted;
+	"envelope": Envelope;
+	"host.metrics": HostMetrics;
+	"incident.opened": IncidentOpened;
+	"incident.reopened": IncidentReopened;
+	"incident.resolved": IncidentResolved;
+	"incident.updated": IncidentUpdated;
+	"level.set": LevelSet;
+	"log.gap": LogGap;
+	"log.loss": LogLoss;
+	"node.about": NodeAbout;
+	"node.added": NodeAdded;
+	"node.pulse": NodePulse;
+	"node.removed": NodeRemoved;
+	"node.state": NodeState;
+	"node.verdict": NodeVerdict;
+	"node.watermark": NodeWatermark;
+	"outcome.failed": OutcomeFailed;
+	"outcome.undone": OutcomeUndone;
+	"outcome.verified": OutcomeVerified;
+	"outcome.verifying": OutcomeVerifying;
+	"person.asked": PersonAsked;
+	"policy.actions": PolicyActions;
+	"policy.activated": PolicyActivated;
+	"policy.autonomy": PolicyAutonomy;
+	"policy.correlation": PolicyCorrelation;
+	"policy.limits": PolicyLimits;
+	"process.down": ProcessDown;
+	"process.flapping": ProcessFlapping;
+	"process.stopped": ProcessStopped;
+	"process.up": ProcessUp;
+	"quarantine.entry": QuarantineEntry;
+	"quarantine.storm": QuarantineStorm;
+}
