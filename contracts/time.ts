@@ -40,3 +40,6 @@ export interface Clock {
 	/** Wall time, milliseconds since 1970 UTC. */
 	wall(): WallTime;
 }
+
+/** Wall milliseconds -> RFC 3339 in UTC, always with three decimals. */
+export const isoTime = (wallMs: number): string => new Date(wallMs).toISOString();

@@ -574,15 +574,11 @@ name: string
 /**
  * what was seen
  */
-value?: {
-[k: string]: unknown
-}
+value?: (string | number | boolean)
 /**
  * what it was held against
  */
-threshold?: {
-[k: string]: unknown
-}
+threshold?: (string | number | boolean)
 /**
  * unit of value and threshold
  */

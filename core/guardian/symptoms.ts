@@ -1,0 +1,130 @@
+// Decides what is wrong now: folds events into symptoms, one for each correlation rule and key.
+import { type Envelope, nodeOfSource } from "../../contracts/envelope.ts";
+import { type CorrelationRule, factsOf, fill, type Scalar, type Severity } from "../policy.ts";
+import type { Recorded } from "../record.ts";
+import { type EngineState, mapRows, put, type Symptom } from "../state.ts";
+
+const SEVERITIES: readonly string[] = ["info", "warning", "error", "critical"];
+
+type Facts = Readonly<Record<string, Scalar | undefined>>;
+
+const holds = (conditions: Readonly<Record<string, Scalar>> | undefined, facts: Facts): boolean =>
+	conditions === undefined || Object.entries(conditions).every(([field, value]) => facts[field] === value);
+
+/** What one event says about one rule: raises it, clears it, only shows a sign of life, or nothing. */
+const reading = (rule: CorrelationRule, type: string, facts: Facts): "raises" | "clears" | "seen" | undefined => {
+	if (rule.kind === "threshold") {
+		const value = rule.field === undefined ? undefined : facts[rule.field];
+		if (type !== rule.on || typeof value !== "number") return undefined;
+		if (rule.above !== undefined && value > rule.above) return "raises";
+		// Between the two bounds the symptom stays what it was.
+		return value < (rule.clearBelow ?? rule.above ?? value + 1) ? "clears" : "seen";
+	}
+	if (type === rule.on && holds(rule.equals, facts)) return rule.kind === "absence" ? "seen" : "raises";
+	if (rule.clear.includes(type) && holds(rule.clearEquals, facts)) return "clears";
+	return undefined;
+};
+
+const severityOf = (rule: CorrelationRule, facts: Facts): Severity => {
+	if (rule.severity !== "from-event") return rule.severity;
+	const said = facts["severity"];
+	return typeof said === "string" && SEVERITIES.includes(said) ? (said as Severity) : "warning";
+};
+
+/** Facts that people want to see beside the title; long texts are cut where they are shown, not here. */
+const detailOf = (facts: Facts): string | undefined => {
+	const parts = ["cause", "exitCode", "signal", "detail", "summary"].flatMap((name) => (facts[name] === undefined ? [] : [`${name} ${String(facts[name])}`]));
+	return parts.length === 0 ? undefined : parts.join(", ").slice(0, 1_000);
+};
+
+const keep = (events: readonly number[], position: number, max: number): readonly number[] => [...events, position].slice(-max);
+
+const raised = (before: Symptom | undefined, rule: CorrelationRule, id: string, facts: Facts, position: number, state: EngineState): Symptom => {
+	const { engineMs } = state.clock;
+	const value = rule.field === undefined ? facts["value"] : facts[rule.field];
+	const threshold = rule.above ?? facts["threshold"];
+	const detail = detailOf(facts);
+	return {
+		id,
+		rule: rule.id,
+		node: String(facts["node"]),
+		...(typeof facts["service"] === "string" ? { service: facts["service"] } : {}),
+		firing: true,
+		sinceMs: before?.firing === true ? before.sinceMs : engineMs,
+		seenMs: engineMs,
+		count: (before?.count ?? 0) + 1,
+		severity: severityOf(rule, facts),
+		title: fill(rule.title, { ...facts, value: value ?? "", threshold: threshold ?? "" }).slice(0, 256),
+		...(typeof value === "number" ? { value } : {}),
+		...(typeof threshold === "number" ? { threshold } : {}),
+		...(detail === undefined ? {} : { detail }),
+		events: keep(before?.firing === true ? before.events : [], position, state.policy?.limits.evidencePerIncidentMax ?? 20),
+	};
+};
+
+const next = (
+	before: Symptom | undefined,
+	rule: CorrelationRule,
+	id: string,
+	type: string,
+	facts: Facts,
+	position: number,
+	state: EngineState,
+): Symptom | undefined => {
+	const { engineMs } = state.clock;
+	switch (reading(rule, type, facts)) {
+		case "raises":
+			return raised(before, rule, id, facts, position, state);
+		case "clears":
+			if (before === undefined || !before.firing) return before;
+			return { ...before, firing: false, sinceMs: engineMs, events: keep(before.events, position, state.policy?.limits.evidencePerIncidentMax ?? 20) };
+		case "seen":
+			if (rule.kind === "absence") return { ...raised(before, rule, id, facts, position, state), firing: false, sinceMs: engineMs, events: [position] };
+			return before === undefined ? undefined : { ...before, seenMs: engineMs };
+		default:
+			return before;
+	}
+};
+
+export const nodeOf = (envelope: Envelope): string => nodeOfSource(envelope.source) ?? "core";
+
+/** Ids of the symptoms that an event speaks of. */
+export const touched = (state: EngineState, envelope: Envelope): readonly { readonly rule: CorrelationRule; readonly id: string }[] => {
+	const rules = state.policy?.rules.filter((rule) => rule.on === envelope.type || rule.clear.includes(envelope.type)) ?? [];
+	if (rules.length === 0) return [];
+	const facts = factsOf(envelope, nodeOf(envelope));
+	return rules.flatMap((rule) => {
+		const key = fill(rule.key, facts);
+		return key.includes("{") ? [] : [{ rule, id: `${rule.id}:${key}` }];
+	});
+};
+
+/** Is the symptom an incident now? Level-triggered: asks what is so, not what just happened. */
+export const isRaised = (symptom: Symptom, rule: CorrelationRule | undefined, engineMs: number): boolean => {
+	if (rule === undefined) return false;
+	if (rule.kind === "absence") return engineMs - symptom.seenMs >= rule.forMs;
+	return symptom.firing && engineMs - symptom.sinceMs >= rule.forMs;
+};
+
+export const ruleOf = (state: EngineState, symptom: Symptom): CorrelationRule | undefined => state.policy?.rules.find((rule) => rule.id === symptom.rule);
+
+export const foldSymptoms = (state: EngineState, { envelope, position }: Recorded): EngineState => {
+	if (envelope.type === "dev.orion.engine.started.v1") {
+		// How long things were quiet while no core ran is not known: absence and durations begin anew.
+		const { engineMs } = state.clock;
+		const symptoms = mapRows(state.symptoms, (symptom) => {
+			const rule = ruleOf(state, symptom);
+			const pending = rule !== undefined && rule.forMs > 0 && state.incidentOf[symptom.id] === undefined;
+			return rule?.kind === "absence" ? { ...symptom, seenMs: engineMs } : pending ? { ...symptom, sinceMs: engineMs } : symptom;
+		});
+		return { ...state, symptoms };
+	}
+	let symptoms = state.symptoms;
+	const facts = factsOf(envelope, nodeOf(envelope));
+	for (const { rule, id } of touched(state, envelope)) {
+		const before = symptoms[id];
+		const after = next(before, rule, id, envelope.type, facts, position, state);
+		if (after !== undefined && after !== before) symptoms = put(symptoms, id, after);
+	}
+	return symptoms === state.symptoms ? state : { ...state, symptoms };
+};

@@ -1,0 +1,95 @@
+// What the policy files mean once they are read: durations in milliseconds, every row with the file and line it stands on.
+import type { Envelope, RecordType } from "../contracts/envelope.ts";
+
+export type Level = "N0" | "N2" | "N3";
+export type Risk = "SAFE" | "RISKY";
+export type Severity = "info" | "warning" | "error" | "critical";
+
+/** `at` is file:line, for people who ask why. */
+interface Row {
+	readonly id: string;
+	readonly at: string;
+}
+
+export interface ActionRule extends Row {
+	readonly risk: Risk;
+	readonly capability: string;
+	readonly args: readonly string[];
+	readonly notAfterMs: number;
+	readonly clearForMs: number;
+	readonly withinMs: number;
+	readonly undo: "left-as-found" | "impossible";
+	readonly undoSays: string;
+	readonly cooldownMs: number;
+	readonly budgetPerHour: number;
+	readonly breakerFailures: number;
+	readonly breakerOpenMs: number;
+}
+
+export type GateVerdict = "act" | "would" | "refused" | "ask";
+
+export interface GateRow extends Row {
+	readonly level: readonly Level[];
+	readonly risk: readonly Risk[];
+	readonly verdict: GateVerdict;
+	readonly says: string;
+}
+
+export interface RemedyRow extends Row {
+	readonly rule: string;
+	readonly action: string;
+	readonly with: Readonly<Record<string, string>>;
+	readonly says: string;
+}
+
+export type Scalar = string | number | boolean;
+
+export interface CorrelationRule extends Row {
+	readonly kind: "event" | "threshold" | "absence";
+	readonly on: string;
+	readonly clear: readonly string[];
+	readonly key: string;
+	readonly field?: string;
+	readonly above?: number;
+	readonly clearBelow?: number;
+	readonly equals?: Readonly<Record<string, Scalar>>;
+	readonly clearEquals?: Readonly<Record<string, Scalar>>;
+	readonly forMs: number;
+	readonly severity: Severity | "from-event";
+	readonly title: string;
+}
+
+export interface Limits {
+	readonly reopenWithinMs: number;
+	readonly evidencePerIncidentMax: number;
+	readonly forgetResolvedAfterMs: number;
+	readonly receiptWithinMs: number;
+	readonly askTimesMax: number;
+}
+
+/** The content of a policy.activated record: plain JSON, so that its digest says which policy decided. */
+export interface Policy {
+	readonly actions: readonly ActionRule[];
+	readonly gate: readonly GateRow[];
+	readonly remedies: readonly RemedyRow[];
+	readonly rules: readonly CorrelationRule[];
+	readonly limits: Limits;
+}
+
+/** An action that no policy row names is RISKY. */
+export const riskOf = (policy: Policy, action: string): Risk => policy.actions.find((rule) => rule.id === action)?.risk ?? "RISKY";
+
+export const actionRule = (policy: Policy, action: string): ActionRule | undefined => policy.actions.find((rule) => rule.id === action);
+
+/** Fills {names} in a text; what has no value stays visible. */
+export const fill = (text: string, values: Readonly<Record<string, Scalar | undefined>>): string =>
+	text.replace(/\{(\w+)\}/g, (whole, name: string) => (values[name] === undefined ? whole : String(values[name])));
+
+/** What rows may speak of in an event: the fields of its data that are scalars, and its node. */
+export const factsOf = (envelope: Envelope<RecordType>, node: string): Readonly<Record<string, Scalar | undefined>> => {
+	const facts: Record<string, Scalar | undefined> = { node };
+	for (const [name, value] of Object.entries(envelope.data)) {
+		if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") facts[name] = value;
+	}
+	return facts;
+};

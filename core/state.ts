@@ -1,0 +1,152 @@
+// What the engine knows: plain JSON that a fold over the log builds, and nothing else may change.
+import type { ClockQuality } from "../contracts/time.ts";
+import type { Level, Policy, Severity } from "./policy.ts";
+
+/** Raised whenever a snapshot of before could not be read any more. */
+export const STATE_SCHEMA = 1;
+
+export interface EngineClock {
+	/** Engine time: milliseconds that the mesh has run, never backwards. Timers use this. */
+	readonly engineMs: number;
+	readonly wallMs: number;
+	readonly quality: ClockQuality;
+}
+
+export interface NodeView {
+	readonly state: "init" | "ready" | "disconnected" | "lost";
+	readonly session: string;
+	readonly conn: number;
+	readonly capabilities: readonly string[];
+	readonly actions: readonly string[];
+	readonly services: readonly string[];
+	readonly changedMs: number;
+}
+
+/** One thing that a correlation rule watches, whether it is wrong now or not. */
+export interface Symptom {
+	readonly id: string;
+	readonly rule: string;
+	readonly node: string;
+	readonly service?: string;
+	readonly firing: boolean;
+	/** Engine time at which `firing` became what it is. */
+	readonly sinceMs: number;
+	/** Engine time of the newest event of `on`. */
+	readonly seenMs: number;
+	readonly count: number;
+	readonly severity: Severity;
+	readonly title: string;
+	readonly value?: number;
+	readonly threshold?: number;
+	/** Facts of the newest event, for people. */
+	readonly detail?: string;
+	readonly events: readonly number[];
+}
+
+export interface Incident {
+	readonly id: string;
+	readonly key: string;
+	readonly rule: string;
+	readonly node: string;
+	readonly service?: string;
+	readonly severity: Severity;
+	readonly title: string;
+	readonly status: "open" | "resolved";
+	readonly openedMs: number;
+	readonly openedWallMs: number;
+	readonly resolvedMs?: number;
+	readonly resolvedWallMs?: number;
+	readonly resolvedHow?: "cleared-by-itself" | "repaired";
+	readonly count: number;
+	readonly reopened: number;
+	readonly attempts: number;
+	readonly events: readonly number[];
+	readonly traceparent: string;
+	/** The newest decision, so that the same one is not written twice. */
+	readonly decision?: { readonly id: string; readonly verdict: string; readonly action?: string; readonly blockedBy: string };
+	readonly asked: boolean;
+}
+
+export type ActionPhase = "requested" | "dispatched" | "unknown" | "verifying";
+
+export interface ActionRun {
+	readonly id: string;
+	readonly incident: string;
+	readonly decision: string;
+	readonly name: string;
+	readonly node: string;
+	readonly args: Readonly<Record<string, string | number | boolean>>;
+	readonly target: string;
+	readonly phase: ActionPhase;
+	readonly requestedMs: number;
+	/** Engine time at which this phase began or was asked for last. */
+	readonly sinceMs: number;
+	readonly asked: number;
+	/** True once the symptom was seen clear while verifying. */
+	readonly cleared: boolean;
+	readonly events: readonly number[];
+}
+
+/** What is remembered of one action on one target. */
+export interface Target {
+	readonly cooldownUntilMs: number;
+	readonly failures: number;
+	/** Engine time at which the breaker lets one more attempt pass; 0 = closed. */
+	readonly breakerUntilMs: number;
+	/** Engine times of the executions of the last hour. */
+	readonly executionsMs: readonly number[];
+}
+
+export interface EngineState {
+	readonly schema: typeof STATE_SCHEMA;
+	readonly mesh: string;
+	readonly clock: EngineClock;
+	readonly level: Level;
+	readonly policy: Policy | null;
+	readonly policyHash: string;
+	readonly nodes: Readonly<Record<string, NodeView>>;
+	readonly symptoms: Readonly<Record<string, Symptom>>;
+	readonly incidents: Readonly<Record<string, Incident>>;
+	/** Newest incident of each symptom. */
+	readonly incidentOf: Readonly<Record<string, string>>;
+	readonly actions: Readonly<Record<string, ActionRun>>;
+	readonly targets: Readonly<Record<string, Target>>;
+}
+
+export const emptyState = (mesh: string): EngineState => ({
+	schema: STATE_SCHEMA,
+	mesh,
+	clock: { engineMs: 0, wallMs: 0, quality: "unsynced" },
+	level: "N0",
+	policy: null,
+	policyHash: "",
+	nodes: {},
+	symptoms: {},
+	incidents: {},
+	incidentOf: {},
+	actions: {},
+	targets: {},
+});
+
+/** A copy of a table with one row put in. */
+export const put = <T>(table: Readonly<Record<string, T>>, key: string, row: T): Readonly<Record<string, T>> => ({ ...table, [key]: row });
+
+/** A copy of a table without one row. */
+export const without = <T>(table: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> => {
+	const { [key]: _gone, ...rest } = table;
+	return rest;
+};
+
+/** A table with every row passed through `change`; the same table if no row changed. */
+export const mapRows = <T>(table: Readonly<Record<string, T>>, change: (row: T) => T): Readonly<Record<string, T>> => {
+	let next: Record<string, T> | undefined;
+	for (const [key, row] of Object.entries(table)) {
+		const changed = change(row);
+		if (changed === row) continue;
+		next ??= { ...table };
+		next[key] = changed;
+	}
+	return next ?? table;
+};
+
+export const openIncidents = (state: EngineState): readonly Incident[] => Object.values(state.incidents).filter((incident) => incident.status === "open");
