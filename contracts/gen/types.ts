@@ -381,6 +381,14 @@ quality: ("synced" | "holdover" | "unsynced")
  * UTC offset of the host, minutes
  */
 offsetMinutes: number
+/**
+ * boot of the host that monoMs counts from
+ */
+bootId?: string
+/**
+ * the host's monotonic clock, milliseconds: tells a downtime exactly within one boot
+ */
+monoMs?: number
 }
 
 /**

@@ -67,7 +67,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"alert.resolved": ["name","severity","summary","labels","value","threshold"],
 	"breaker.closed": ["key","why"],
 	"breaker.opened": ["key","failures","untilEngineMs"],
-	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes"],
+	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes","bootId","monoMs"],
 	"config.orion": ["node","mqtt","http","processes","host","policies"],
 	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks"],
 	"decision.made": ["decision","incident","verdict","action","args","node","risk","level","why","rows","facts","guards","change"],

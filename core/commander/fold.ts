@@ -54,8 +54,8 @@ const closed = (state: EngineState, { data }: Envelope<"dev.orion.action.closed.
 	if (data.end === "undelivered")
 		return changeTarget(rest, run.target, (before) => ({ ...before, executionsMs: before.executionsMs.slice(0, -1), cooldownUntilMs: engineMs + 1_000 }));
 	const cooldownMs = (state.policy === null ? undefined : actionRule(state.policy, run.name)?.cooldownMs) ?? 0;
-	const failures = data.end === "verified" ? 0 : (state.targets[run.target] ?? freshTarget).failures + 1;
-	return changeTarget(rest, run.target, (before) => ({ ...before, cooldownUntilMs: engineMs + cooldownMs, failures }));
+	const failures = (before: Target): number => (data.end === "verified" ? 0 : data.end === "refused" ? before.failures : before.failures + 1);
+	return changeTarget(rest, run.target, (before) => ({ ...before, cooldownUntilMs: engineMs + cooldownMs, failures: failures(before) }));
 };
 
 /** An unknown downtime: cooldowns start again. Waits begin anew, because nobody could answer while no core ran. */

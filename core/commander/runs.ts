@@ -128,7 +128,8 @@ const onReceipt = (state: EngineState, { data }: Envelope<"dev.orion.action.rece
 			return [draft(PART, "dev.orion.outcome.verifying.v1", { action: run.id, incident: run.incident, ...times }, run.incident, run.id)];
 		}
 		case "refused":
-			return failed(state, run, "refused", `${run.node} refused it: ${said || "no reason given"}`);
+			// Refused means that nothing happened: no failed repair, so the breaker does not count it; cooldown and budget bound the repeats.
+			return [close(state, run, "refused", `${run.node} refused it: ${said || "no reason given"}`)];
 		case "failed":
 			return failed(state, run, "failed", `${run.node} could not do it: ${said || "no reason given"}`);
 		case "unknown":

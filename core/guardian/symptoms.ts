@@ -6,6 +6,9 @@ import { type EngineState, mapRows, put, type Symptom } from "../state.ts";
 
 const SEVERITIES: readonly string[] = ["info", "warning", "error", "critical"];
 
+/** An absence rule whose clear event came expects nothing until the next sign of life. */
+const NOT_EXPECTED_MS = Number.MAX_SAFE_INTEGER;
+
 type Facts = Readonly<Record<string, Scalar | undefined>>;
 
 const holds = (conditions: Readonly<Record<string, Scalar>> | undefined, facts: Facts): boolean =>
@@ -76,7 +79,9 @@ const next = (
 		case "raises":
 			return raised(before, rule, id, facts, position, state);
 		case "clears":
-			if (before === undefined || !before.firing) return before;
+			if (before === undefined) return before;
+			if (rule.kind === "absence") return { ...before, seenMs: NOT_EXPECTED_MS };
+			if (!before.firing) return before;
 			return { ...before, firing: false, sinceMs: engineMs, events: keep(before.events, position, state.policy?.limits.evidencePerIncidentMax ?? 20) };
 		case "seen":
 			if (rule.kind === "absence") return { ...raised(before, rule, id, facts, position, state), firing: false, sinceMs: engineMs, events: [position] };
@@ -115,7 +120,7 @@ export const foldSymptoms = (state: EngineState, { envelope, position }: Recorde
 		const symptoms = mapRows(state.symptoms, (symptom) => {
 			const rule = ruleOf(state, symptom);
 			const pending = rule !== undefined && rule.forMs > 0 && state.incidentOf[symptom.id] === undefined;
-			return rule?.kind === "absence" ? { ...symptom, seenMs: engineMs } : pending ? { ...symptom, sinceMs: engineMs } : symptom;
+			return rule?.kind === "absence" ? { ...symptom, seenMs: Math.max(symptom.seenMs, engineMs) } : pending ? { ...symptom, sinceMs: engineMs } : symptom;
 		});
 		return { ...state, symptoms };
 	}

@@ -1,0 +1,77 @@
+// What the service around the engine offers to whoever shows or steers the mesh (HTTP, command line), and what it asks of the world.
+import type { Envelope } from "../../contracts/envelope.ts";
+import type { Fault } from "../../contracts/errors.ts";
+import type { Result } from "../../contracts/result.ts";
+import type { Level } from "../policy.ts";
+import type { EngineState } from "../state.ts";
+
+export interface CoreTerm {
+	readonly counter: number;
+	readonly keyId: string;
+}
+
+/** A record of the log with its parsed message. */
+export interface LogRecord {
+	readonly position: number;
+	readonly envelope: Envelope;
+}
+
+/** The newest things heard that are not, or not all, recorded: measurements and pulses. */
+export interface LiveNode {
+	readonly node: string;
+	/** Newest host.metrics, with how long ago it came, milliseconds. */
+	readonly metrics?: Envelope<"dev.orion.host.metrics.v1">["data"];
+	readonly metricsAgeMs?: number;
+	/** Newest pulse. */
+	readonly session?: string;
+	readonly tick?: number;
+	readonly pulseAgeMs?: number;
+	readonly safety?: string;
+	readonly connected: boolean;
+	/** Measurements that were not recorded because only samples are. */
+	readonly metricsNotRecorded: number;
+}
+
+export interface Notice {
+	readonly severity: "info" | "warning" | "error";
+	readonly text: string;
+}
+
+export interface CoreInfo {
+	readonly mesh: string;
+	readonly code: string;
+	readonly term: CoreTerm;
+	readonly startedWallMs: number;
+	/** Newest durable record, newest decided input, and oldest record that is still here. */
+	readonly head: number;
+	readonly decidedUpTo: number;
+	readonly first: number;
+	/** Bytes appended since the start: what the disk has to bear. */
+	readonly bytesAppended: number;
+	readonly mqtt: string;
+	readonly http: string;
+	readonly data: string;
+}
+
+/** Everything that the HTTP API and the command line may ask of a running core. */
+export interface CoreDesk {
+	info(): CoreInfo;
+	state(): EngineState;
+	live(): readonly LiveNode[];
+	/** Things an operator should know now: a policy that was not taken over, a parked reader, a damaged record. */
+	notices(): readonly Notice[];
+	/** Records from a position on, in order; at most recordsMax (1,000). */
+	records(from: number, recordsMax: number): Promise<readonly LogRecord[]>;
+	/** Called with each new durable head; returns how to stop. */
+	onRecords(listener: (head: number) => void): () => void;
+	/** An event that came in by HTTP: judged like one on MQTT, resolves when durable. `by` is the source it may speak for. */
+	submit(bytes: Uint8Array): Promise<Result<{ readonly position: number; readonly id: string; readonly duplicate: boolean }>>;
+	setLevel(level: Level, by: string, why: string | undefined): Promise<{ readonly position: number; readonly before: Level }>;
+	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
+	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
+	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
+	reloadPolicy(by: string): Promise<Result<{ readonly hash: string; readonly changed: boolean }>>;
+}
+
+export type { Fault };
