@@ -1644,6 +1644,352 @@ askTimesMax: number
 }
 
 /**
+ * What a six-legged robot is and what it may do: geometry, channels, trims and limits.
+ */
+export interface PolicyRobot {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * name of this file
+ */
+model: string
+/**
+ * what people call it
+ */
+title: string
+/**
+ * lengths of a leg's parts
+ */
+linksMm: {
+/**
+ * hip axis to femur axis
+ */
+coxa: number
+/**
+ * femur axis to knee
+ */
+femur: number
+/**
+ * knee to foot
+ */
+tibia: number
+}
+reachMm: Range
+/**
+ * limits of the joints
+ */
+jointDegrees: {
+coxa: Range1
+femur: Range2
+tibia: Range3
+}
+/**
+ * least angle between the headings of neighbouring legs
+ */
+neighbourMinDegrees: number
+/**
+ * fastest allowed change of any joint
+ */
+slewDegreesPerSecond: number
+/**
+ * heights of the hip axes
+ */
+heightsMm: {
+/**
+ * hip axis above the floor when the belly touches it
+ */
+sit: number
+/**
+ * hip axis above the floor when standing
+ */
+stand: number
+}
+/**
+ * level distance of a resting foot from its hip axis
+ */
+restReachMm: number
+/**
+ * of the whole robot, seen from the middle of the hips
+ */
+centreOfMassMm: {
+/**
+ * to the right
+ */
+x: number
+/**
+ * forward
+ */
+y: number
+/**
+ * above the hip axes
+ */
+z: number
+}
+/**
+ * least distance of the centre of mass inside the standing feet
+ */
+marginMinMm: number
+/**
+ * how far a person may pose the body, either way
+ */
+bodyLimits: {
+/**
+ * to the side
+ */
+xMm: number
+/**
+ * forward
+ */
+yMm: number
+/**
+ * above and below standing
+ */
+heightMm: number
+/**
+ * about forward
+ */
+rollDegrees: number
+/**
+ * about right
+ */
+pitchDegrees: number
+/**
+ * about up
+ */
+yawDegrees: number
+}
+/**
+ * longest sweep of a standing foot
+ */
+strideMaxMm: number
+/**
+ * widest sweep of a standing foot about the middle
+ */
+turnMaxDegrees: number
+/**
+ * how legs take turns
+ */
+gaits: {
+tripod: Gait
+ripple: Gait
+}
+/**
+ * legs that get power together, in this order
+ */
+powerGroups: number[][]
+/**
+ * between two groups
+ */
+powerGapMs: number
+/**
+ * at the fastest, sitting to standing
+ */
+riseMs: number
+/**
+ * how it sits down
+ */
+sit: {
+/**
+ * at the fastest, raised feet to the floor
+ */
+lowerFeetMs: number
+/**
+ * at the fastest, standing to sitting
+ */
+lowerBodyMs: number
+/**
+ * on the belly before power goes
+ */
+waitMs: number
+/**
+ * between two pairs of legs losing power
+ */
+offGapMs: number
+/**
+ * bound of the whole
+ */
+withinMs: number
+}
+/**
+ * of a two-cell pack, filtered over 1 s
+ */
+batteryMv: {
+/**
+ * say so
+ */
+warn: number
+/**
+ * sit down
+ */
+sit: number
+/**
+ * power off
+ */
+cut: number
+/**
+ * no arm below
+ */
+armMin: number
+}
+/**
+ * leg 1 to 6, clockwise or counter-clockwise around the body or by side: neighbours says which
+ * 
+ * Items: a leg
+ */
+legs: {
+/**
+ * where it is
+ */
+name: string
+/**
+ * its hip axis, seen from the middle of the hips
+ */
+mountMm: {
+/**
+ * to the right
+ */
+x: number
+/**
+ * forward
+ */
+y: number
+}
+/**
+ * straight out, counter-clockwise from the right
+ */
+bearingDegrees: number
+/**
+ * the next leg clockwise, the next counter-clockwise
+ */
+neighbours: number[]
+/**
+ * its three servos
+ */
+servos: {
+coxa: Servo
+femur: Servo1
+tibia: Servo2
+}
+}[]
+}
+/**
+ * distance of a foot from its hip
+ */
+export interface Range {
+min: number
+max: number
+}
+/**
+ * 0 = straight out, positive counter-clockwise seen from above
+ */
+export interface Range1 {
+min: number
+max: number
+}
+/**
+ * 0 = level, positive up
+ */
+export interface Range2 {
+min: number
+max: number
+}
+/**
+ * 0 = straight, positive bends down
+ */
+export interface Range3 {
+min: number
+max: number
+}
+/**
+ * a gait
+ */
+export interface Gait {
+/**
+ * part of a cycle that a foot stands
+ */
+dutyRatio: number
+/**
+ * a cycle at the fastest
+ */
+periodMs: number
+/**
+ * height of a step
+ */
+liftMm: number
+/**
+ * leg 1 to 6
+ * 
+ * Items: of the leg's own phase
+ */
+offsets: number[]
+}
+/**
+ * hip
+ */
+export interface Servo {
+/**
+ * as the vendor numbers it
+ */
+channel: number
+/**
+ * of the servo when the joint is at 0
+ */
+neutralDegrees: number
+/**
+ * of the servo when the joint grows
+ */
+direction: (1 | -1)
+/**
+ * added to the joint: how the horn was mounted
+ */
+trimDegrees: number
+}
+/**
+ * thigh
+ */
+export interface Servo1 {
+/**
+ * as the vendor numbers it
+ */
+channel: number
+/**
+ * of the servo when the joint is at 0
+ */
+neutralDegrees: number
+/**
+ * of the servo when the joint grows
+ */
+direction: (1 | -1)
+/**
+ * added to the joint: how the horn was mounted
+ */
+trimDegrees: number
+}
+/**
+ * shin
+ */
+export interface Servo2 {
+/**
+ * as the vendor numbers it
+ */
+channel: number
+/**
+ * of the servo when the joint is at 0
+ */
+neutralDegrees: number
+/**
+ * of the servo when the joint grows
+ */
+direction: (1 | -1)
+/**
+ * added to the joint: how the horn was mounted
+ */
+trimDegrees: number
+}
+
+/**
  * A supervised process ended without being asked to.
  */
 export interface ProcessDown {
@@ -1892,6 +2238,7 @@ export interface Contracts {
 	"policy.autonomy": PolicyAutonomy;
 	"policy.correlation": PolicyCorrelation;
 	"policy.limits": PolicyLimits;
+	"policy.robot": PolicyRobot;
 	"process.down": ProcessDown;
 	"process.flapping": ProcessFlapping;
 	"process.stopped": ProcessStopped;

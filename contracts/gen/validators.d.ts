@@ -42,6 +42,7 @@ export const policyActivated: ValidateFunction;
 export const policyAutonomy: ValidateFunction;
 export const policyCorrelation: ValidateFunction;
 export const policyLimits: ValidateFunction;
+export const policyRobot: ValidateFunction;
 export const processDown: ValidateFunction;
 export const processFlapping: ValidateFunction;
 export const processStopped: ValidateFunction;
