@@ -63,6 +63,7 @@ export const ERRORS = {
 	REPLAY_DIVERGED: kind("ours", false, 8, "replay differs from the record at position {position}: {detail}"),
 	NODE_AWAY: kind("peer", true, 1, "{node} is away: nobody received the command"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	IMAGE_INVALID: kind("operator", false, 1, "not a firmware image: {detail}"),
 	ROBOT_INVALID: kind("operator", false, 2, "{model}: {detail}. Mend the robot's policy file; nothing moves before."),
 	POINTS_INVALID: kind("operator", false, 2, "line {line} of the calibration points: {detail}. It needs six lines of three whole numbers, in millimetres."),
 	OUT_OF_REACH: kind("caller", false, 5, "leg {leg} cannot reach there: {detail}"),
