@@ -54,6 +54,8 @@ export class VirtualBoard {
 	readonly events: BoardEvent[] = [];
 	busFault: BusFault = "none";
 	onByte: (byte: number, atCycles: number) => void = () => {};
+	/** Called in the very cycle, so that memory can be looked at as it is then. */
+	onEvent: (event: BoardEvent) => void = () => {};
 	readonly #flash: Uint16Array;
 	readonly #eeprom: EEPROMMemoryBackend;
 	#parts: Parts;
@@ -127,6 +129,11 @@ export class VirtualBoard {
 		data[95] = (data[95] ?? 0) & 0x7f;
 	}
 
+	#note(event: BoardEvent): void {
+		this.events.push(event);
+		this.onEvent(event);
+	}
+
 	#step(): void {
 		const parts = this.#parts;
 		avrInstruction(parts.cpu);
@@ -136,7 +143,7 @@ export class VirtualBoard {
 
 	/** Memory, EEPROM and time go on; every register starts anew, and pins float until the program sets them. */
 	#resetByWatchdog(cpu: CPU): void {
-		this.events.push({ kind: "reset", atCycles: cpu.cycles });
+		this.#note({ kind: "reset", atCycles: cpu.cycles });
 		this.#parts = this.#build(cpu.data.slice(REGISTER_BYTES), cpu.cycles, WATCHDOG_RESET);
 		this.#noteOutputs(this.#parts.cpu);
 	}
@@ -158,7 +165,7 @@ export class VirtualBoard {
 			twi,
 			this.chips,
 			() => this.busFault,
-			(address) => this.events.push({ kind: "pulses", atCycles: cpu.cycles, address, pulsesUs: this.chips.get(address)?.pulsesUs() ?? [] }),
+			(address) => this.#note({ kind: "pulses", atCycles: cpu.cycles, address, pulsesUs: this.chips.get(address)?.pulsesUs() ?? [] }),
 		);
 		cpu.reset = () => {
 			parts.resetAsked = true;
@@ -213,6 +220,6 @@ export class VirtualBoard {
 		const on = driven && ((cpu.data[portDConfig.PORT] ?? 0) & bit) === 0;
 		if (on === this.#outputsOn) return;
 		this.#outputsOn = on;
-		this.events.push({ kind: "outputs", atCycles: cpu.cycles, on });
+		this.#note({ kind: "outputs", atCycles: cpu.cycles, on });
 	}
 }

@@ -152,7 +152,9 @@ static uint8_t renew(struct legs *legs, uint32_t seq, const uint8_t *body)
 {
 	uint8_t before = port_lock();
 	uint8_t reason = judge_motion(legs, seq, body);
-	if (reason == REASON_NONE && deadman_renew(&legs->deadman))
+	if (reason == REASON_NONE && !deadman_renew(&legs->deadman))
+		reason = REASON_WRONG_STATE;
+	if (reason == REASON_NONE)
 		legs->last_seq = seq;
 	port_unlock(before);
 	return reason;
