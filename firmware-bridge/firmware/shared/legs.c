@@ -56,14 +56,37 @@ static void send(const uint8_t *content, const uint8_t *end)
 	port_send(wire, line_wrap(content, (uint8_t)(end - content), wire));
 }
 
+// State as it is now, with time accounted for; never read without the lock.
+static uint8_t state_now(const struct legs *legs, uint8_t *cause)
+{
+	uint8_t before = port_lock();
+	uint8_t state = legs->deadman.state;
+	*cause = legs->deadman.cause;
+	port_unlock(before);
+	return state;
+}
+
+static bool outputs_on(const struct legs *legs)
+{
+	uint8_t cause;
+	return state_now(legs, &cause) != DEADMAN_OFF;
+}
+
+static bool may_move(const struct legs *legs)
+{
+	uint8_t cause;
+	return state_now(legs, &cause) == DEADMAN_ARMED;
+}
+
 static void say_hello(struct legs *legs, uint32_t seq)
 {
 	uint8_t content[HEADER_BYTES + 16];
+	uint8_t cause;
 	uint8_t *at = put(put(content, BOARD_HELLO, 1), seq, 4);
 	at = put(put(at, PROTOCOL_VERSION, 1), legs->board, 1);
 	for (uint8_t byte = 0; byte < 8; byte++)
 		*at++ = legs->firmware[byte];
-	at = put(put(put(at, legs->nonce, 4), legs->reset_cause, 1), legs->deadman.state, 1);
+	at = put(put(put(at, legs->nonce, 4), legs->reset_cause, 1), state_now(legs, &cause), 1);
 	send(content, at);
 }
 
@@ -97,7 +120,7 @@ static void say_refused(struct legs *legs, uint32_t seq, uint8_t type, uint8_t r
 // Off was entered since we looked: pulses off on the chips too, and whoever wants to arm needs a nonce of after this moment.
 static void notice_off(struct legs *legs)
 {
-	if (!legs->live || deadman_outputs_on(&legs->deadman))
+	if (!legs->live || outputs_on(legs))
 		return;
 	legs->live = false;
 	legs->target_known = false;
@@ -113,7 +136,7 @@ static uint8_t arm(struct legs *legs, uint32_t seq, const uint8_t *body)
 	uint16_t lease_ms = get16(body + 4);
 	uint16_t freeze_ms = get16(body + 6);
 	legs->nonce = port_next_nonce();
-	if (deadman_outputs_on(&legs->deadman))
+	if (outputs_on(legs))
 		return REASON_WRONG_STATE;
 	if (get32(body) != (uint32_t)~asked)
 		return REASON_WRONG_ANSWER;
@@ -246,6 +269,11 @@ static void obey(struct legs *legs, uint8_t type, uint32_t seq, const uint8_t *b
 		say_refused(legs, seq, type, reason);
 }
 
+void legs_host_gone(struct legs *legs)
+{
+	stop_or_cut(legs, false);
+}
+
 void legs_byte(struct legs *legs, uint8_t byte)
 {
 	uint8_t content[LINE_STUFFED_MAX];
@@ -322,7 +350,7 @@ static void move_legs(struct legs *legs, uint32_t now_ms)
 		pulses_us[joint] = group_of(joint) < groups ? legs->target_us[joint] : 0;
 	legs->target_fresh = false;
 	// The last look before pulses change: what was frozen a moment ago is not moved any more.
-	if (deadman_may_move(&legs->deadman) && !chips_pulses(pulses_us))
+	if (may_move(legs) && !chips_pulses(pulses_us))
 		chip_fault(legs);
 }
 
@@ -330,14 +358,16 @@ void legs_turn(struct legs *legs)
 {
 	uint32_t now_ms = port_uptime_ms();
 	notice_off(legs);
-	if (deadman_may_move(&legs->deadman))
+	if (may_move(legs))
 		move_legs(legs, now_ms);
-	if (deadman_outputs_on(&legs->deadman) && now_ms - legs->sound_at_ms >= SOUND_EVERY_MS) {
+	if (outputs_on(legs) && now_ms - legs->sound_at_ms >= SOUND_EVERY_MS) {
 		legs->sound_at_ms = now_ms;
 		if (!chips_sound())
 			chip_fault(legs);
 	}
 	notice_off(legs);
-	if (legs->told_state != legs->deadman.state || legs->told_cause != legs->deadman.cause)
+	uint8_t cause;
+	uint8_t state = state_now(legs, &cause);
+	if (legs->told_state != state || legs->told_cause != cause)
 		say_status(legs, 0);
 }

@@ -40,6 +40,8 @@ void legs_init(struct legs *legs, uint8_t board, uint8_t reset_cause, const uint
 // Says hello unasked: after every reset, or to a host that has just connected.
 void legs_hello(struct legs *legs);
 void legs_byte(struct legs *legs, uint8_t byte);
+// Whoever said the frames is gone for certain: like stop, without waiting for the lease.
+void legs_host_gone(struct legs *legs);
 // From the timer: time passes for the dead-man, and outputs go off here and nowhere later.
 void legs_tick(struct legs *legs, uint16_t elapsed_ms);
 // From the main loop: pulses out, power by groups, chips watched, changes told.

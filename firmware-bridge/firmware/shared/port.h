@@ -15,6 +15,7 @@ void port_wait_us(uint16_t us);
 void port_send(const uint8_t *wire, uint8_t count);
 // Never the same twice, across resets and loss of power.
 uint32_t port_next_nonce(void);
+// After this the dead-man knows what time it is, and nothing else touches it until the unlock.
 uint8_t port_lock(void);
 void port_unlock(uint8_t before);
 uint32_t port_uptime_ms(void);
