@@ -164,7 +164,7 @@ export const decideRuns = (state: EngineState, { envelope }: Recorded): readonly
 		case "dev.orion.node.state.v1":
 			// A node that is back is asked about what it was doing when it left.
 			return envelope.data.state === "ready"
-				? runs.flatMap((run) => (run.phase === "unknown" && envelope.source === `/nodes/${run.node}` ? [asked(run)] : []))
+				? runs.flatMap((run) => ((run.phase === "unknown" || run.phase === "dispatched") && envelope.source === `/nodes/${run.node}` ? [asked(run)] : []))
 				: [];
 		default:
 			return runs.flatMap((run) => (run.phase === "verifying" && isAbout(state, run, envelope) ? verify(state, run) : []));
