@@ -18,7 +18,7 @@ export const readSchemas = () =>
 
 const HEADER = "// Generated from contracts/schemas by `npm run generate`. Do not edit.\n";
 /** Contracts that say how core and node files look, not how a message looks. */
-const FILE_FAMILIES = ["policy.actions", "policy.autonomy", "policy.correlation", "policy.limits", "config.orion"];
+const FILE_FAMILIES = ["policy.actions", "policy.autonomy", "policy.correlation", "policy.limits", "config.orion", "config.node", "kept.services"];
 const WIRE_FAMILIES = ["action.command", "core.beacon", "node.pulse", "node.watermark", "node.verdict"];
 
 const typesOf = async (schemas) => {

@@ -392,6 +392,85 @@ monoMs?: number
 }
 
 /**
+ * node.json: how one node reaches its mesh, whom it obeys, and what it looks after. Written by whoever made the node.
+ */
+export interface ConfigNode {
+/**
+ * format
+ */
+schema: "orion.node-config/1"
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * name of this node
+ */
+node: string
+/**
+ * address of the broker
+ */
+url: string
+/**
+ * user at the broker
+ */
+username: string
+/**
+ * password at the broker
+ */
+password: string
+/**
+ * keys whose commands and beacons are obeyed
+ */
+coreKeys: {
+/**
+ * first 16 hex characters of the SHA-256 of the public key
+ */
+keyId: string
+/**
+ * raw Ed25519 public key, base64url
+ */
+publicKey: string
+}[]
+/**
+ * supervised commands by service name
+ */
+processes?: {
+[k: string]: {
+/**
+ * program and arguments, no shell
+ * 
+ * Items: argument
+ */
+command: string[]
+/**
+ * working folder
+ */
+cwd?: string
+/**
+ * environment added to the agent's
+ */
+env?: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * how long it may take to end before it is killed
+ */
+stopWithin?: string
+}
+}
+host?: {
+/**
+ * how often the host is measured
+ */
+every?: string
+}
+}
+
+/**
  * orion.yaml: what this host is and watches.
  */
 export interface ConfigOrion {
@@ -995,6 +1074,120 @@ events: number[]
  * measured value
  */
 value?: number
+}
+
+/**
+ * services.json: what a node knows of the processes that it supervises, across its own restarts.
+ */
+export interface KeptServices {
+/**
+ * format
+ */
+schema: "orion.services/1"
+/**
+ * by service name
+ */
+services: {
+[k: string]: {
+/**
+ * what it was when this was written
+ */
+phase: ("starting" | "running" | "down" | "stopped-by-agent" | "stopped-by-action")
+/**
+ * starts since this folder was made
+ */
+starts: number
+/**
+ * the process, if one runs or did
+ */
+process?: {
+/**
+ * process id
+ */
+pid: number
+/**
+ * start time, clock ticks since boot (field 22 of /proc/<pid>/stat)
+ */
+startTicks: number
+/**
+ * SHA-256 of its command line as the kernel shows it
+ */
+argvHash: string
+/**
+ * boot that the ticks count from
+ */
+bootId: string
+}
+/**
+ * a start that was about to happen: its process is found by this if the agent died before it was recorded
+ */
+intent?: {
+/**
+ * value of ORION_START in the environment of the process
+ */
+mark: string
+/**
+ * no earlier than this, clock ticks since boot
+ */
+fromTicks: number
+/**
+ * boot that the ticks count from
+ */
+bootId: string
+/**
+ * action that asked for the start
+ */
+action?: string
+}
+/**
+ * newest action that started or stopped it
+ */
+action?: string
+/**
+ * its newest unasked ends
+ * 
+ * Items: milliseconds since boot
+ */
+downsBootMs: number[]
+/**
+ * boot that downsBootMs counts from
+ */
+bootId?: string
+/**
+ * when its flapping was last reported, milliseconds since boot
+ */
+flappingSaidBootMs?: number
+/**
+ * how it ended the last time
+ */
+lastDown?: {
+/**
+ * what is known
+ */
+cause: ("exited" | "killed" | "not-started" | "gone-while-away")
+/**
+ * process id it had
+ */
+pid?: number
+/**
+ * exit code
+ */
+exitCode?: number
+/**
+ * signal that ended it
+ */
+signal?: string
+/**
+ * its last line, or why it could not be started
+ */
+detail?: string
+/**
+ * how long it ran, milliseconds
+ */
+aliveMs?: number
+}
+}
+}
 }
 
 /**
@@ -1862,6 +2055,7 @@ export interface Contracts {
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"clock.tick": ClockTick;
+	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;
 	"decision.made": DecisionMade;
@@ -1872,6 +2066,7 @@ export interface Contracts {
 	"incident.reopened": IncidentReopened;
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
+	"kept.services": KeptServices;
 	"level.set": LevelSet;
 	"log.gap": LogGap;
 	"log.loss": LogLoss;
