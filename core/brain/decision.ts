@@ -11,7 +11,7 @@ type Facts = Decision["facts"];
 const LEVELS: readonly Level[] = ["N0", "N2", "N3"];
 
 const factsAbout = (state: EngineState, incident: Incident, symptom: Symptom | undefined): Facts => {
-	const position = incident.events.at(-1);
+	const position = symptom?.events.at(-1) ?? incident.events.at(-1);
 	const at = position === undefined ? {} : { position };
 	const measured = symptom?.value === undefined ? {} : { value: symptom.value };
 	const bound = symptom?.threshold === undefined ? {} : { threshold: symptom.threshold };

@@ -60,8 +60,11 @@ const failed = (state: EngineState, run: ActionRun, end: End, why: string): read
 	const outcome = draft(PART, "dev.orion.outcome.failed.v1", { action: run.id, incident: run.incident, why: why.slice(0, 500) }, run.incident, run.id);
 	const opens = rule !== undefined && failures >= rule.breakerFailures;
 	const untilEngineMs = state.clock.engineMs + (rule?.breakerOpenMs ?? 0);
-	const breaker = opens ? [draft(PART, "dev.orion.breaker.opened.v1", { key: run.target, failures, untilEngineMs }, run.incident, run.target)] : [];
-	return [outcome, undo(run, rule), ...breaker, close(state, run, end, why)];
+	// What a restart changed cannot be changed back: taking it back means to stop trying, leave it as found, and call a person.
+	const breaker = opens
+		? [undo(run, rule), draft(PART, "dev.orion.breaker.opened.v1", { key: run.target, failures, untilEngineMs }, run.incident, run.target)]
+		: [];
+	return [outcome, ...breaker, close(state, run, end, why)];
 };
 
 const verified = (state: EngineState, run: ActionRun, clearForMs: number): readonly Draft[] => {
