@@ -24,7 +24,12 @@ const guard = setTimeout(() => mesh.kill("SIGKILL"), 60_000);
 let failed = 0;
 for await (const line of createInterface({ input: mesh.stdout })) {
 	if (!line.includes('"event":"ready"')) continue;
-	const steps = [["status", "--json"], ["alert", "smoke", "built output", "--severity", "warning"], ["incidents", "--json"], ["replay", "--json"]];
+	const steps = [
+		["status", "--json"],
+		["alert", "smoke", "built output", "--severity", "warning"],
+		["incidents", "--json"],
+		["replay", "--json"],
+	];
 	for (const args of steps) {
 		const { code, out } = await run(...args);
 		process.stdout.write(`  orion ${args[0]}: exit ${code}\n`);

@@ -10,7 +10,11 @@ export const runSteps = (title, steps) => {
 	for (const [name, command, ...args] of steps) {
 		process.stdout.write(`\n=== ${title}: ${name}\n`);
 		const beganMs = performance.now();
-		const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, NODE_OPTIONS: "", npm_config_loglevel: "error" } });
+		const { status, error } = spawnSync(command, args, {
+			cwd: root,
+			stdio: "inherit",
+			env: { ...process.env, NODE_OPTIONS: "", npm_config_loglevel: "error" },
+		});
 		took.push(`${name} ${((performance.now() - beganMs) / 1_000).toFixed(1)} s`);
 		if (status === 0) continue;
 		process.stderr.write(`\n${title} FAILED at: ${name}${error === undefined ? "" : ` (${error.message})`}\n`);
