@@ -8,7 +8,7 @@ import { foldRuns } from "./commander/fold.ts";
 import { decideRuns } from "./commander/runs.ts";
 import { decideIncidents, foldIncidents } from "./guardian/incidents.ts";
 import { foldSymptoms } from "./guardian/symptoms.ts";
-import type { Policy } from "./policy.ts";
+import type { CorrelationRule, Policy } from "./policy.ts";
 import { type Draft, isOutput, type Recorded } from "./record.ts";
 import type { EngineState } from "./state.ts";
 
@@ -28,8 +28,19 @@ const foldClock = (state: EngineState, { envelope }: Recorded): EngineState => {
 	}
 };
 
-const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState =>
-	envelope.type === "dev.orion.policy.activated.v1" ? { ...state, policy: envelope.data.content as unknown as Policy, policyHash: envelope.data.hash } : state;
+const rulesByType = ({ rules }: Policy): EngineState["rulesByType"] => {
+	const byType: Record<string, CorrelationRule[]> = {};
+	for (const rule of rules) {
+		for (const type of new Set([rule.on, ...rule.clear])) byType[type] = [...(byType[type] ?? []), rule];
+	}
+	return byType;
+};
+
+const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState => {
+	if (envelope.type !== "dev.orion.policy.activated.v1") return state;
+	const policy = envelope.data.content as unknown as Policy;
+	return { ...state, policy, policyHash: envelope.data.hash, rulesByType: rulesByType(policy) };
+};
 
 /** Everything that may change the state, in order: what is so (symptoms) before what follows from it. */
 const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldIncidents, foldDecisions, foldRuns] as const;

@@ -1,6 +1,6 @@
 // What the engine knows: plain JSON that a fold over the log builds, and nothing else may change.
 import type { ClockQuality } from "../contracts/time.ts";
-import type { Level, Policy, Severity } from "./policy.ts";
+import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
 export const STATE_SCHEMA = 1;
@@ -104,6 +104,8 @@ export interface EngineState {
 	readonly level: Level;
 	readonly policy: Policy | null;
 	readonly policyHash: string;
+	/** The rules of the policy by the event types that they listen to. */
+	readonly rulesByType: Readonly<Record<string, readonly CorrelationRule[]>>;
 	readonly nodes: Readonly<Record<string, NodeView>>;
 	readonly symptoms: Readonly<Record<string, Symptom>>;
 	readonly incidents: Readonly<Record<string, Incident>>;
@@ -120,6 +122,7 @@ export const emptyState = (mesh: string): EngineState => ({
 	level: "N0",
 	policy: null,
 	policyHash: "",
+	rulesByType: {},
 	nodes: {},
 	symptoms: {},
 	incidents: {},

@@ -95,8 +95,8 @@ export const nodeOf = (envelope: Envelope): string => nodeOfSource(envelope.sour
 
 /** Ids of the symptoms that an event speaks of. */
 export const touched = (state: EngineState, envelope: Envelope): readonly { readonly rule: CorrelationRule; readonly id: string }[] => {
-	const rules = state.policy?.rules.filter((rule) => rule.on === envelope.type || rule.clear.includes(envelope.type)) ?? [];
-	if (rules.length === 0) return [];
+	const rules = state.rulesByType[envelope.type];
+	if (rules === undefined) return [];
 	const facts = factsOf(envelope, nodeOf(envelope));
 	return rules.flatMap((rule) => {
 		const key = fill(rule.key, facts);
@@ -124,6 +124,7 @@ export const foldSymptoms = (state: EngineState, { envelope, position }: Recorde
 		});
 		return { ...state, symptoms };
 	}
+	if (state.rulesByType[envelope.type] === undefined) return state;
 	let symptoms = state.symptoms;
 	const facts = factsOf(envelope, nodeOf(envelope));
 	for (const { rule, id } of touched(state, envelope)) {
