@@ -53,6 +53,16 @@ export class KeptConnection {
 		await connection.close();
 	}
 
+	/** Cuts it, so that the will is published. */
+	abandon(): Promise<void> {
+		this.#wanted = false;
+		this.#life += 1;
+		this.#cancelRetry?.();
+		this.#connection?.destroy();
+		this.#connection = undefined;
+		return Promise.resolve();
+	}
+
 	async #attempt(life: number): Promise<void> {
 		const { connect, prepare, onUp, note, name } = this.#options;
 		let connection: Connection | undefined;

@@ -95,6 +95,12 @@ export class SafetyChannel {
 		await this.#kept.stop();
 	}
 
+	/** Goes without a goodbye: the node goes on without its agent, and whoever watches should see that the agent is lost. */
+	leave(): Promise<void> {
+		this.#cancelPulse?.();
+		return this.#kept.abandon();
+	}
+
 	/** Core may now send commands; said once for each connection. */
 	ready(): void {
 		const { connection } = this.#kept;
