@@ -55,6 +55,8 @@ const missing = (attribute: string, detail: string): Fault => fault("CONTRACT_VI
 const numbering = (identity: Identity, envelope: Envelope, demanded: boolean): Fault | undefined => {
 	const absent = NUMBERED.filter((attribute) => envelope[attribute] === undefined);
 	if (absent.length === NUMBERED.length && !demanded) return undefined;
+	// Pulses are not kept, so a node numbers none of them; their session says whose they are.
+	if (!demanded && identity.kind !== "client" && envelope.lane === undefined && envelope.seq === undefined) return undefined;
 	if (absent[0] !== undefined) return missing(absent[0], `must have required property '${absent[0]}': session, lane and seq come together`);
 	// The numbers under the node's own source are the node's: a client that used one up would make the node's message look forged.
 	if (identity.kind === "client" && envelope.source === `/nodes/${identity.node}`)

@@ -59,7 +59,7 @@ const line = (event: string, facts: Readonly<Record<string, unknown>>): void => 
 };
 
 const sayReady = (mesh: RunningMesh, ms: number): void => {
-	const example = mesh.config.file === undefined ? "\n  To have it watch a service, write an orion.yaml: npx orion help up shows where, the README shows how.\n" : "";
+	const example = mesh.config.file === undefined ? "\nTo have it watch and repair a service, write an orion.yaml here (README: \"A service that dies\") and start again.\n" : "";
 	process.stdout.write(
 		`${pc.bold(`ready in ${(ms / 1_000).toFixed(1)} s`)}  level ${pc.bold(mesh.level)}: ${LEVEL_SAYS[mesh.level]}\n` +
 			`  MQTT   ${mesh.mqtt}\n  HTTP   ${mesh.http}\n  token  ${mesh.tokenFile}\n` +

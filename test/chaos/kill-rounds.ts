@@ -155,7 +155,7 @@ const verdict = async (mesh: TestMesh, acknowledged: readonly string[]) => {
 	for (const { envelope } of records) {
 		if (envelope.source === "/nodes/load") seen.set(envelope.id, (seen.get(envelope.id) ?? 0) + 1);
 		if (envelope.type === "dev.orion.action.requested.v1") actionsRequested += 1;
-		if (envelope.type === "dev.orion.action.receipt.v1" && envelope.data.phase === "started" && envelope.data.repeat !== true) {
+		if (envelope.type === "dev.orion.action.receipt.v1" && envelope.data.phase === "accepted" && envelope.data.repeat !== true) {
 			const sessions = done.get(envelope.data.command) ?? new Set();
 			done.set(envelope.data.command, sessions.add(`${envelope.session} ${envelope.seq}`));
 		}
