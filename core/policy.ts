@@ -55,6 +55,8 @@ export interface CorrelationRule extends Row {
 	readonly equals?: Readonly<Record<string, Scalar>>;
 	readonly clearEquals?: Readonly<Record<string, Scalar>>;
 	readonly forMs: number;
+	/** 0: only an event clears it. */
+	readonly quietForMs: number;
 	readonly severity: Severity | "from-event";
 	readonly title: string;
 }

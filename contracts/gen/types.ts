@@ -1803,6 +1803,10 @@ severity: (("info" | "warning" | "error" | "critical") | "from-event")
  * one sentence; {node}, {service}, {name}, {value}, {threshold} and {summary} are filled in
  */
 title: string
+/**
+ * event: over when it was not seen for this long, for events that nothing clears
+ */
+quietFor?: string
 }[]
 }
 

@@ -2,7 +2,7 @@
 import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
 import { type Draft, draft, type Recorded } from "../record.ts";
 import { type EngineState, type Incident, put, type Symptom } from "../state.ts";
-import { isRaised, ruleOf, touched } from "./symptoms.ts";
+import { isOver, isRaised, ruleOf, touched } from "./symptoms.ts";
 
 const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;
 
@@ -45,7 +45,7 @@ const judge = (state: EngineState, symptom: Symptom, newEvent: boolean, incident
 		const data = { incident: open.id, count: symptom.count, severity: symptom.severity, events: [...symptom.events] };
 		return [draft("guardian", "dev.orion.incident.updated.v1", symptom.value === undefined ? data : { ...data, value: symptom.value }, open.id, symptom.id)];
 	}
-	if (inRepair(state, open) || (rule !== undefined && rule.kind !== "absence" && symptom.firing)) return [];
+	if (inRepair(state, open) || !isOver(symptom, rule, state.clock.engineMs)) return [];
 	const data = { incident: open.id, how: "cleared-by-itself" as const, events: [...symptom.events], openMs: state.clock.engineMs - open.openedMs };
 	return [draft("guardian", "dev.orion.incident.resolved.v1", data, open.id, symptom.id)];
 };
@@ -54,7 +54,7 @@ const judge = (state: EngineState, symptom: Symptom, newEvent: boolean, incident
 export const decideIncidents = (state: EngineState, { envelope }: Recorded, incidentId: (symptom: string) => string): readonly Draft[] => {
 	switch (envelope.type) {
 		case "dev.orion.clock.tick.v1": {
-			const timed = new Set(state.policy?.rules.filter((rule) => rule.forMs > 0).map((rule) => rule.id));
+			const timed = new Set(state.policy?.rules.filter((rule) => rule.forMs > 0 || rule.quietForMs > 0).map((rule) => rule.id));
 			return timed.size === 0
 				? []
 				: Object.values(state.symptoms).flatMap((symptom) => (timed.has(symptom.rule) ? judge(state, symptom, false, incidentId) : []));

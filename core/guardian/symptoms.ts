@@ -108,7 +108,16 @@ export const touched = (state: EngineState, envelope: Envelope): readonly { read
 export const isRaised = (symptom: Symptom, rule: CorrelationRule | undefined, engineMs: number): boolean => {
 	if (rule === undefined) return false;
 	if (rule.kind === "absence") return engineMs - symptom.seenMs >= rule.forMs;
-	return symptom.firing && engineMs - symptom.sinceMs >= rule.forMs;
+	return symptom.firing && engineMs - symptom.sinceMs >= rule.forMs && !isQuiet(symptom, rule, engineMs);
+};
+
+const isQuiet = (symptom: Symptom, rule: CorrelationRule, engineMs: number): boolean => rule.quietForMs > 0 && engineMs - symptom.seenMs >= rule.quietForMs;
+
+/** Is an incident about this symptom over? Not the opposite of raised: one whose duration began anew is neither. */
+export const isOver = (symptom: Symptom, rule: CorrelationRule | undefined, engineMs: number): boolean => {
+	if (rule === undefined) return true;
+	if (rule.kind === "absence") return !isRaised(symptom, rule, engineMs);
+	return !symptom.firing || isQuiet(symptom, rule, engineMs);
 };
 
 export const ruleOf = (state: EngineState, symptom: Symptom): CorrelationRule | undefined => state.policy?.rules.find((rule) => rule.id === symptom.rule);

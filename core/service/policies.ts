@@ -68,6 +68,7 @@ const checkRule = (file: Checked<PolicyCorrelation>, rule: RuleText, index: numb
 	if (rule.kind === "threshold" && (rule.field === undefined || rule.above === undefined)) return file.wrong(path, "a threshold rule needs field and above");
 	if (rule.kind === "threshold" && rule.clearBelow !== undefined && rule.clearBelow > (rule.above ?? 0))
 		return file.wrong([...path, "clearBelow"], "clearBelow is higher than above");
+	if (rule.kind !== "event" && rule.quietFor !== undefined) return file.wrong([...path, "quietFor"], "only an event rule can be over by being quiet");
 	if (rule.kind === "absence" && rule.for === undefined) return file.wrong(path, "an absence rule needs for: how long nothing may come");
 	return undefined;
 };
@@ -80,12 +81,13 @@ const readRules = (file: Checked<PolicyCorrelation>): Result<readonly Correlatio
 	for (const [index, rule] of rules.entries()) {
 		const wrong = checkRule(file, rule, index);
 		if (wrong !== undefined) return wrong;
-		const { for: lasts, clear, severity, ...rest } = rule;
+		const { for: lasts, quietFor, clear, severity, ...rest } = rule;
 		read.push({
 			...rest,
 			at: file.at(["rules", index]),
 			clear: clear ?? [],
 			forMs: lasts === undefined ? 0 : ms(lasts),
+			quietForMs: quietFor === undefined ? 0 : ms(quietFor),
 			severity: severity as CorrelationRule["severity"],
 		} as CorrelationRule);
 	}

@@ -135,6 +135,7 @@ export const statusView = (seen: Seen) => {
 		...envelopeOf(seen, "orion.status/1"),
 		mesh: info.mesh,
 		level: state.level,
+		levelSays: levelRow(state.policy, state.level).says,
 		sentence: sentence(state),
 		/** What `orion status --exit-code` answers by: no open incident, no lost node. */
 		healthy: open.length === 0 && lostNodes(state).length === 0,
