@@ -172,8 +172,9 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	// Each needs the other: the shell appends through the journal, the journal stamps with the shell's time.
 	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
 	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
-	const intake = new CoreIntake(journal, live, world);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices: new Map(), link: undefined, where: { mqtt: "", http: () => "" } };
+	const notices = new Map<string, Notice>();
+	const intake = new CoreIntake(journal, live, world, (about, text) => notices.set(about, { severity: "info", text }));
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, link: undefined, where: { mqtt: "", http: () => "" } };
 	const why = "damaged records, accepted at the start";
 	const lost = options.losses.map(({ fromPosition, toPosition, bytes }) => ({
 		envelope: coreEnvelope(mesh, world.clock.wall(), "/core/log", "dev.orion.log.loss.v1", {

@@ -1,6 +1,6 @@
 // Connects judged messages to the log: deduplicated, stamped, on disk before anyone is thanked; bad ones into quarantine, storms of them counted.
 import type { Envelope } from "../../contracts/envelope.ts";
-import { nodeOfSource } from "../../contracts/envelope.ts";
+import { nodeOfSource, unknownFields } from "../../contracts/envelope.ts";
 import { type Fault, fault, sayFault } from "../../contracts/errors.ts";
 import { type Journal, keyOfEnvelope } from "./journal.ts";
 import type { Live } from "./live.ts";
@@ -32,6 +32,7 @@ export type KeptMessage =
 const KEPT_PER_WINDOW_MAX = 20;
 const WINDOW_MS = 60_000;
 const KEPT_BYTES_MAX = 66_560;
+const SURPLUS_MAX = 256;
 
 interface Storm {
 	beganMs: number;
@@ -46,15 +47,20 @@ export class CoreIntake {
 	readonly #live: Live;
 	readonly #world: World;
 	readonly #storms = new Map<string, Storm>();
+	readonly #surplus = new Set<string>();
+	readonly #notice: (key: string, text: string) => void;
 
-	constructor(journal: Journal, live: Live, world: World) {
+	/** `notice` says something to the operator, once per key. */
+	constructor(journal: Journal, live: Live, world: World, notice: (key: string, text: string) => void = () => undefined) {
 		this.#journal = journal;
 		this.#live = live;
 		this.#world = world;
+		this.#notice = notice;
 	}
 
 	/** Resolves when durable. Rejects when the disk cannot take it: then nobody may be thanked. */
 	async accept({ identity, topic, envelope, bytes }: JudgedMessage): Promise<KeptMessage> {
+		this.#reportSurplus(envelope);
 		const key = keyOfEnvelope(envelope);
 		const [outcome] = await this.#journal.append([{ envelope, bytes, ...(key === undefined ? {} : { key }) }]);
 		if (outcome === undefined || outcome.kind === "stored") return { kind: "stored", position: outcome?.position ?? 0 };
@@ -100,6 +106,18 @@ export class CoreIntake {
 			return;
 		}
 		if (this.#live.hear(envelope)) this.#journal.append([{ envelope, bytes }]).catch(() => undefined);
+	}
+
+	/** Fields that no contract names are kept, and said once per source and type: a newer sender, or a misspelling. */
+	#reportSurplus(envelope: Envelope): void {
+		const fields = unknownFields(envelope);
+		const key = `${envelope.source} ${envelope.type}`;
+		if (fields.length === 0 || this.#surplus.has(key) || this.#surplus.size >= SURPLUS_MAX) return;
+		this.#surplus.add(key);
+		this.#notice(
+			`surplus ${key}`,
+			`${envelope.source} sends fields that ${envelope.type} does not name: ${fields.slice(0, 5).join(", ").slice(0, 200)}; they are kept`,
+		);
 	}
 
 	async #stormOf(sender: string): Promise<Storm> {
