@@ -45,5 +45,7 @@ export class Deadline {
 			},
 			Math.max(1, oldest.dueMs - this.#now()),
 		);
+		// A wait must not keep alive a process that is done.
+		this.#timer.unref();
 	}
 }

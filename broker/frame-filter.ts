@@ -1,7 +1,7 @@
 // Decides which bytes of a connection reach the broker's library: whole packets within the size limits that are as the standard has them.
 import { ENVELOPE_BYTES_MAX } from "../contracts/envelope.ts";
 import { fault } from "../contracts/errors.ts";
-import { type CheckedPacket, checkPacket, malformed, type PacketRefusal, REASONS } from "./packet-check.ts";
+import { type CheckedPacket, checkPacket, malformed, type PacketRefusal, REASONS, TYPE } from "./packet-check.ts";
 
 /** Before a CONNECT: who is not known yet gets little memory. */
 export const CONNECT_BYTES_MAX = 4_096;
@@ -127,6 +127,8 @@ export class FrameFilter {
 
 	/** undefined when more bytes are needed to know the length. */
 	#header(bytes: Uint8Array, at: number): Header | { readonly refusal: PacketRefusal } | undefined {
+		// Who speaks another protocol is not waited for until it has sent as much as it seems to promise.
+		if (this.#phase === "connect" && (bytes[at] ?? 0) >> 4 !== TYPE.connect) return refusalOf(malformed("the first packet is no CONNECT", REASONS.protocol));
 		let remaining = 0;
 		for (let index = 0; index < LENGTH_BYTES_MAX; index += 1) {
 			const next = bytes[at + 1 + index];
