@@ -213,7 +213,9 @@ export class Service {
 			await this.#save({ ...row, phase: "starting", intent });
 		} catch (error) {
 			// What could not be found again is not started.
-			return { phase: "failed", reason: "not-recorded", detail: error instanceof Error ? error.message : "unknown" };
+			const detail = error instanceof Error ? error.message : "unknown";
+			await this.#down({ cause: "not-started", detail: detail.slice(0, 2_000) });
+			return { phase: "failed", reason: "not-recorded", detail };
 		}
 		const outputFrom = outputBytes(outputFile(folder, name));
 		let child: Child;
@@ -284,7 +286,8 @@ export class Service {
 		const input: SupervisionInput = { kind: "ended", at: this.#now(), ended };
 		const { state, events } = supervise(this.#options.name, this.#state, input);
 		this.#state = state;
-		await this.#save({ ...row, ...said, phase: "down", lastDown: ended });
+		// Unwritten it is found out again at the next start.
+		await this.#save({ ...row, ...said, phase: "down", lastDown: ended }).catch((error: unknown) => this.#unwritten(error));
 		await this.#say(events);
 	}
 
