@@ -71,6 +71,9 @@ action: string
  * arguments of the action
  */
 args: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -89,6 +92,9 @@ approval?: string
  * policy it was decided under
  */
 policyHash: string
+/**
+ * which core, and which of its starts: fences off a deposed one
+ */
 coreTerm: {
 /**
  * raised at each start of core
@@ -134,7 +140,7 @@ node: string
  */
 position: number
 /**
- * the command
+ * the command as a compact JWS
  */
 jws: string
 /**
@@ -179,12 +185,18 @@ repeat?: boolean
  * the node's own marks, so that core can see what it is behind of
  */
 marks?: {
+/**
+ * mark
+ */
 [k: string]: string | number
 }
 /**
  * what the action reports
  */
 result?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 }
@@ -217,6 +229,9 @@ name: string
  * arguments of the action
  */
 args: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -370,7 +385,7 @@ export interface ClockTick {
  */
 engineMs: number
 /**
- * wall time, milliseconds since 1970 UTC
+ * wall time, milliseconds since 1970 UTC, up to the end of the year 9999
  */
 wallMs: number
 /**
@@ -404,7 +419,7 @@ schema: "orion.node-config/1"
  */
 mesh: string
 /**
- * name of this node
+ * name of this node; `all` and `core` are taken
  */
 node: string
 /**
@@ -462,6 +477,9 @@ env?: {
 stopWithin?: string
 }
 }
+/**
+ * what this host measures of itself
+ */
 host?: {
 /**
  * how often the host is measured
@@ -475,9 +493,12 @@ every?: string
  */
 export interface ConfigOrion {
 /**
- * name of this node (default: the host name)
+ * name of this node (default: the host name); `all` and `core` are taken
  */
 node?: string
+/**
+ * where the broker listens
+ */
 mqtt?: {
 /**
  * address to listen on
@@ -488,6 +509,9 @@ host?: string
  */
 port?: number
 }
+/**
+ * where the API listens, on loopback
+ */
 http?: {
 /**
  * port on loopback, 0 = any free one
@@ -524,6 +548,9 @@ env?: {
 stopWithin?: string
 }
 }
+/**
+ * what this host measures of itself
+ */
 host?: {
 /**
  * how often the host is measured
@@ -548,6 +575,9 @@ v: 1
  * mesh id
  */
 mesh: string
+/**
+ * which core, and which of its starts: fences off a deposed one
+ */
 coreTerm: {
 /**
  * raised at each start of core
@@ -577,7 +607,7 @@ policyHash: string
  */
 latched: string[]
 /**
- * newest tick heard per node
+ * newest tick heard per node, its monotonic milliseconds
  */
 ticks: {
 /**
@@ -611,6 +641,9 @@ action?: string
  * arguments of the action
  */
 args?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -724,6 +757,9 @@ stateSchema: number
  * policy in force
  */
 policyHash: string
+/**
+ * which core, and which of its starts: fences off a deposed one
+ */
 coreTerm: {
 /**
  * raised at each start
@@ -1447,11 +1483,11 @@ node: string
  */
 counter: number
 /**
- * session that the lanes speak of
+ * session that the lanes speak of; empty if core knows none
  */
 session: string
 /**
- * per lane
+ * per lane: the highest seq up to which everything is durable or accounted for
  */
 lanes: {
 /**
@@ -1603,6 +1639,9 @@ args: string[]
  * how old a command may be when it is carried out
  */
 notAfter: string
+/**
+ * when the action counts as having helped
+ */
 verify: {
 /**
  * how long the symptom must stay clear
@@ -1629,6 +1668,9 @@ cooldown: string
  * executions per target in an hour
  */
 budgetPerHour: number
+/**
+ * when no more attempts are made
+ */
 breaker: {
 /**
  * failed verifications in a row that open it
@@ -1783,12 +1825,18 @@ clearBelow?: number
  * raises only if these fields of data have these values
  */
 equals?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
  * clears only if these fields of data have these values
  */
 clearEquals?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**

@@ -56,6 +56,48 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"quarantine.storm": validators.quarantineStorm,
 };
 
+/** Contracts of what travels in an envelope: records and the pulse. The others are files, signed payloads and what core tells a node. */
+export const ENVELOPED: readonly (keyof Contracts)[] = [
+	"action.asked",
+	"action.closed",
+	"action.dispatched",
+	"action.receipt",
+	"action.requested",
+	"action.undelivered",
+	"alert.firing",
+	"alert.resolved",
+	"breaker.closed",
+	"breaker.opened",
+	"clock.tick",
+	"decision.made",
+	"engine.started",
+	"host.metrics",
+	"incident.opened",
+	"incident.reopened",
+	"incident.resolved",
+	"incident.updated",
+	"level.set",
+	"log.gap",
+	"log.loss",
+	"node.about",
+	"node.added",
+	"node.pulse",
+	"node.removed",
+	"node.state",
+	"outcome.failed",
+	"outcome.undone",
+	"outcome.verified",
+	"outcome.verifying",
+	"person.asked",
+	"policy.activated",
+	"process.down",
+	"process.flapping",
+	"process.stopped",
+	"process.up",
+	"quarantine.entry",
+	"quarantine.storm",
+];
+
 /** Top-level fields that each contract names; others are kept and reported once. */
 export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> = {
 	"action.asked": ["action","node","times"],
