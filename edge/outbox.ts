@@ -2,7 +2,8 @@
 import { type Envelope, encodeEnvelope, type Lane, parseEnvelope, type RecordType, type RecordTypes } from "../contracts/envelope.ts";
 import type { NodeWatermark } from "../contracts/gen/types.ts";
 import type { Log } from "../log/port.ts";
-import { type Letter, type Loss, OutboxBook, type Range } from "./machines/outbox-book.ts";
+import type { Loss, Range } from "./machines/loss-ranges.ts";
+import { type Letter, OutboxBook } from "./machines/outbox-book.ts";
 import type { Connection, Note, Timers } from "./ports.ts";
 import { type Thread, topicOf, type Voice } from "./voice.ts";
 

@@ -2,6 +2,7 @@
 import { LANES, type Lane } from "../../contracts/envelope.ts";
 import type { NodeWatermark } from "../../contracts/gen/types.ts";
 import { assert } from "../../contracts/result.ts";
+import { joined, type Loss, type Range, touchesAny } from "./loss-ranges.ts";
 
 /** Unacknowledged messages per lane: enough to fill the link, few enough to send again. */
 export const WINDOW = 50;
@@ -13,13 +14,6 @@ const ROOM_RATIO = 0.9;
 const QUEUE_SPENT_MAX = 4_096;
 /** What goes first when there is no room. Receipts (decision) and safety are never dropped. */
 const DROP_ORDER: readonly Lane[] = ["metric", "event"];
-
-export interface Range {
-	readonly session: string;
-	readonly lane: Lane;
-	readonly fromSeq: number;
-	readonly toSeq: number;
-}
 
 export interface Letter {
 	readonly position: number;
@@ -38,26 +32,7 @@ interface Row {
 	phase: Phase;
 }
 
-export interface Loss extends Range {
-	readonly count: number;
-	readonly bytes: number;
-}
-
 const counterOf = (session: string): number => Number(session.slice(0, session.indexOf(".")));
-
-/** Joins ranges of one session and lane that touch. */
-const joined = (losses: readonly Loss[]): readonly Loss[] => {
-	const out: Loss[] = [];
-	const sorted = [...losses].sort((a, b) => a.session.localeCompare(b.session) || a.lane.localeCompare(b.lane) || a.fromSeq - b.fromSeq);
-	for (const loss of sorted) {
-		const last = out.at(-1);
-		if (last !== undefined && last.session === loss.session && last.lane === loss.lane && loss.fromSeq <= last.toSeq + 1) {
-			const toSeq = Math.max(last.toSeq, loss.toSeq);
-			out[out.length - 1] = { ...last, toSeq, count: toSeq - last.fromSeq + 1, bytes: last.bytes + loss.bytes };
-		} else out.push(loss);
-	}
-	return out;
-};
 
 interface Queue {
 	readonly positions: number[];
@@ -215,14 +190,33 @@ export class OutboxBook {
 		const losses: Loss[] = [];
 		for (const lane of DROP_ORDER) {
 			for (const { letter, phase } of this.#rows.values()) {
-				if (this.#bytes <= target) return joined(losses);
-				if (letter.lane !== lane || phase !== "pending") continue;
-				this.#forget(letter.position);
-				losses.push({ session: letter.session, lane, fromSeq: letter.seq, toSeq: letter.seq, count: 1, bytes: letter.bytes });
-				if (letter.covers !== undefined) losses.push({ ...letter.covers, count: letter.covers.toSeq - letter.covers.fromSeq + 1, bytes: 0 });
+				if (this.#bytes <= target) return this.#absorbed(losses);
+				if (letter.lane === lane && phase === "pending") losses.push(...this.#lose(letter));
 			}
 		}
-		return joined(losses);
+		return this.#absorbed(losses);
+	}
+
+	/** A message that is given up, and what it stood for if it is a loss record. */
+	#lose(letter: Letter): readonly Loss[] {
+		this.#forget(letter.position);
+		const { session, lane, seq, bytes, covers } = letter;
+		const own: Loss = { session, lane, fromSeq: seq, toSeq: seq, count: 1, bytes };
+		return covers === undefined ? [own] : [own, { ...covers, count: covers.toSeq - covers.fromSeq + 1, bytes: 0 }];
+	}
+
+	/** Loss records that touch the new losses become one with them, so that losing for a long time does not fill the outbox with records of it. */
+	#absorbed(losses: readonly Loss[]): readonly Loss[] {
+		let all = joined(losses);
+		for (let found = true; found; ) {
+			found = false;
+			for (const { letter, phase } of this.#rows.values()) {
+				if (phase !== "pending" || letter.covers === undefined || !touchesAny(letter.covers, all)) continue;
+				all = joined([...all, ...this.#lose(letter)]);
+				found = true;
+			}
+		}
+		return all;
 	}
 
 	/** A loss record that was found on disk: what it stands for is not sent. */
