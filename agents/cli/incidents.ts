@@ -46,7 +46,7 @@ const told = ({ paint, width }: Session, { at, incident, timeline }: IncidentAns
 			facts.push(`${incident.status === "open" ? "open" : "was open"} for ${sayDuration(incident.openForMs)}`, `seen ${incident.count}x`);
 		if (incident.reopened > 0) facts.push(`came back ${incident.reopened}x`);
 		if (incident.resolvedHow !== undefined) facts.push(incident.resolvedHow === "repaired" ? "repaired" : "cleared by itself");
-		lines.push(facts.join(paint.dim(" · ")), "");
+		lines.push(wrap(facts.join(paint.dim(" · ")), width, ""), "");
 	}
 	for (const row of timeline) {
 		const begin = `${clockTime(row.at, at)}  ${`#${row.position}`.padEnd(8)}`;

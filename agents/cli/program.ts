@@ -12,17 +12,18 @@ const INTERRUPTED = 130;
 const INTERNAL = 1;
 
 const EXAMPLES = `Examples:
-  orion up                                      start the mesh on this host, at N0: it observes
-  orion status                                  what is so now
-  orion incidents                               what is wrong
-  orion why inc-                                why, and what would change it (the beginning of an id is enough)
-  orion level N2 -m "repair by itself"          let SAFE actions run
+  orion up                              start the mesh here, at N0: it observes
+  orion status                          what is so now
+  orion incidents                       what is wrong
+  orion why inc-                        why, and what would change it
+  orion level N2 -m "repair by itself"  let SAFE actions run
   orion alert backup "no backup for 3 days" --severity error
 `;
 
 const EXIT_CODES = `
-Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial,
-8 verification failed, 9 unhealthy (status --exit-code), 130 interrupted.
+An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
+3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
+failed, 9 unhealthy (status --exit-code), 130 interrupted.
 `;
 
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
@@ -194,7 +195,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 		.configureOutput({
 			writeOut: host.out,
 			writeErr: (text) => {
-				if (!json) host.err(text);
+				if (!json) host.err(text.replace(/^error: /, "orion: "));
 			},
 			getOutHelpWidth: () => (host.outIsTty ? host.columns : 100),
 			getErrHelpWidth: () => (host.errIsTty ? host.columns : 100),

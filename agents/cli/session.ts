@@ -36,7 +36,8 @@ const SPINNER_AFTER_MS = 2_000;
 const SPINNER_EVERY_MS = 120;
 const FRAMES = ["|", "/", "-", "\\"] as const;
 const WIDTH_MIN = 40;
-const WIDTH_WITHOUT_TERMINAL = 100;
+/** What is piped is searched, not looked at: nothing is cut or wrapped. */
+const WIDTH_WITHOUT_TERMINAL = 10_000;
 const TIMEOUT_S = 10;
 
 export class Session {

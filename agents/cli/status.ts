@@ -79,7 +79,7 @@ const answerOf = (row: IncidentRows[number]): string => {
 		act: action,
 		would: `would ${action}`,
 		wait: `waits (${blockedBy})`,
-		ask: blockedBy === "" ? "needs a person" : `needs a person (${blockedBy})`,
+		ask: "needs a person",
 		refused: `${action} refused`,
 		nothing: "no remedy",
 	};

@@ -9,9 +9,9 @@ type Decision = WhyView["decisions"][number];
 type Action = WhyView["actions"][number];
 type Row = WhyView["timeline"][number];
 
-const EVENTS_SHOWN_MAX = 8;
+const EVENTS_SHOWN_MAX = 12;
 const EARLIER_SHOWN_MAX = 10;
-const LABEL_WIDTH = 12;
+const LABEL_WIDTH = 13;
 
 class Card {
 	readonly lines: string[] = [];
@@ -26,6 +26,11 @@ class Card {
 	section(title: string): void {
 		if (this.lines.length > 0) this.lines.push("");
 		this.lines.push(this.#session.paint.bold(title));
+	}
+
+	/** One line, or several with a deeper indent. */
+	line(text: string): void {
+		this.lines.push(`  ${wrap(text, this.#session.width, "      ")}`);
 	}
 
 	/** A label once, and its texts below each other. */
@@ -48,7 +53,7 @@ class Card {
 	}
 }
 
-const title = ({ paint }: Session, card: Card, answer: WhyView): void => {
+const title = ({ paint, width }: Session, card: Card, answer: WhyView): void => {
 	const { incident, subject, at } = answer;
 	if (incident === undefined) {
 		card.lines.push(paint.bold(`${subject.kind} ${plain(subject.id)}`));
@@ -60,7 +65,7 @@ const title = ({ paint }: Session, card: Card, answer: WhyView): void => {
 	else facts.push(paint.green(`${incident.resolvedHow === "repaired" ? "repaired" : "cleared by itself"} at ${clockTime(incident.resolvedAt ?? "", at)}`));
 	if (incident.reopened > 0) facts.push(`came back ${incident.reopened}x`);
 	if (subject.kind !== "incident") facts.push(`asked about ${subject.kind} ${plain(subject.id)}`);
-	card.lines.push(facts.join(paint.dim(" · ")));
+	card.lines.push(wrap(facts.join(paint.dim(" · ")), width, ""));
 };
 
 const said = (value: string | number | boolean | undefined, unit: string | undefined): string =>
@@ -79,11 +84,14 @@ const decided = (session: Session, card: Card, decision: Decision, at: string): 
 	const { paint } = session;
 	const style = verdictStyle(paint, decision.verdict);
 	const what = decision.action === undefined ? "" : ` ${decision.action}${decision.risk === undefined ? "" : ` (${decision.risk})`}`;
-	card.lines.push(
-		`  ${paint.dim(clockTime(decision.at, at))}  ${style(decision.verdict.toUpperCase())}${what} at ${decision.level}  ${paint.dim(`${decision.id} #${decision.position}`)}`,
+	card.line(
+		`${paint.dim(clockTime(decision.at, at))}  ${style(decision.verdict.toUpperCase())}${what} at ${decision.level}  ${paint.dim(`${decision.id} #${decision.position}`)}`,
 	);
 	card.labelled("", [plain(decision.why)]);
-	if (decision.because !== undefined) card.labelled("because", [`${plain(decision.because.text)} ${paint.dim(`#${decision.because.position}`)}`]);
+	if (decision.because !== undefined) {
+		const { type, text, position } = decision.because;
+		card.labelled("because", [`${type === "dev.orion.clock.tick.v1" ? "time passed" : plain(text)} ${paint.dim(`#${position}`)}`]);
+	}
 	card.labelled(
 		"facts",
 		decision.facts.map((fact) => factText(session, fact)),
@@ -104,23 +112,37 @@ const decided = (session: Session, card: Card, decision: Decision, at: string): 
 	);
 };
 
+/** Receipts that follow each other without a reason, in one line. */
+const together = (steps: Action["steps"]): readonly Row[] => {
+	const rows: Row[] = [];
+	let open = false;
+	for (const step of steps) {
+		const quiet = step.phase !== undefined && step.reason === undefined && step.gravity === "info";
+		const last = rows.at(-1);
+		if (quiet && open && last !== undefined) rows[rows.length - 1] = { ...last, text: `${last.text}, ${step.phase}` };
+		else rows.push(quiet ? { ...step, text: `${step.node}: ${step.phase}` } : step);
+		open = quiet;
+	}
+	return rows;
+};
+
 const done = (session: Session, card: Card, action: Action): void => {
 	const { paint } = session;
 	const args = Object.entries(action.args).map(([name, value]) => plain(`${name} ${String(value)}`));
 	const ended = action.tookMs === undefined ? "" : ` after ${sayDuration(action.tookMs)}`;
 	const name = `${action.name}${args.length === 0 ? "" : ` (${args.join(", ")})`} on ${action.node}`;
-	card.lines.push(`  ${phaseStyle(paint, action.phase)(action.phase)}${ended}  ${name}, attempt ${action.attempt}  ${paint.dim(action.id)}`);
-	for (const step of action.steps) card.row(step);
+	card.line(`${phaseStyle(paint, action.phase)(action.phase)}${ended}  ${name}, attempt ${action.attempt}  ${paint.dim(action.id)}`);
+	for (const step of together(action.steps)) card.row(step);
 };
 
-const happened = (session: Session, card: Card, { events, record, timeline }: WhyView): void => {
+const happened = (session: Session, card: Card, { incident, events, record, timeline }: WhyView): void => {
 	card.section("What happened");
 	if (record !== undefined) card.row(record);
-	const rows = events.filter(({ position }) => position !== record?.position);
+	const changes = timeline.filter(({ type }) => type.startsWith("dev.orion.incident."));
+	const rows = [...events, ...changes].filter(({ position }) => position !== record?.position).sort((left, right) => left.position - right.position);
 	const hidden = rows.length - EVENTS_SHOWN_MAX;
-	if (hidden > 0) card.text(session.paint.dim(`${hidden} earlier ones: orion incident show`));
+	if (hidden > 0) card.text(session.paint.dim(`${hidden} earlier ones: orion incident show ${incident?.id ?? "ID"}`));
 	for (const row of rows.slice(-EVENTS_SHOWN_MAX)) card.row(row);
-	for (const row of timeline.filter(({ type }) => type.startsWith("dev.orion.incident."))) card.row(row);
 };
 
 const decisions = (session: Session, card: Card, answer: WhyView): void => {

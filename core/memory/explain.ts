@@ -15,6 +15,12 @@ export interface ExplainedDecision extends Omit<Made, "decision" | "incident"> {
 	readonly because?: LogRow;
 }
 
+export interface ActionStep extends LogRow {
+	/** What a receipt says. */
+	readonly phase?: string;
+	readonly reason?: string;
+}
+
 export interface ExplainedAction extends Pick<Requested, "decision" | "name" | "node" | "args" | "risk" | "attempt"> {
 	readonly id: string;
 	readonly position: number;
@@ -22,7 +28,7 @@ export interface ExplainedAction extends Pick<Requested, "decision" | "name" | "
 	/** How far it is: the newest of requested, dispatched, the phase of a receipt, asked, verifying, verified, failed. */
 	readonly phase: string;
 	/** Dispatch, receipts, questions, verification, undo: in log order. */
-	readonly steps: readonly LogRow[];
+	readonly steps: readonly ActionStep[];
 	readonly end?: RecordTypes["dev.orion.action.closed.v1"]["end"];
 	readonly detail?: string;
 	readonly tookMs?: number;
@@ -123,13 +129,20 @@ const phaseAfter = (phase: string, envelope: Envelope): string => {
 
 const timeOf = (envelope: Envelope): string => envelope.recordedtime ?? envelope.time ?? "";
 
+const stepOf = (record: Recorded): ActionStep => {
+	const { envelope } = record;
+	if (envelope.type !== "dev.orion.action.receipt.v1") return rowOf(record);
+	const { phase, reason } = envelope.data;
+	return { ...rowOf(record), phase, ...(reason === undefined ? {} : { reason }) };
+};
+
 const explainAction = (thread: Thread, { position, envelope }: Recorded & { envelope: Envelope<"dev.orion.action.requested.v1"> }): ExplainedAction => {
 	const { action: id, decision, name, node, args, risk, attempt } = envelope.data;
 	const told = thread.records.filter((record) => record.position !== position && actionOf(record.envelope) === id);
 	const end = told.findLast((record) => record.envelope.type === "dev.orion.action.closed.v1")?.envelope;
 	const closed = end?.type === "dev.orion.action.closed.v1" ? { end: end.data.end, detail: end.data.detail, tookMs: end.data.tookMs } : {};
 	const phase = told.reduce((before, record) => phaseAfter(before, record.envelope), "requested");
-	const steps = told.filter((record) => record.envelope.type !== "dev.orion.action.closed.v1").map(rowOf);
+	const steps = told.filter((record) => record.envelope.type !== "dev.orion.action.closed.v1").map(stepOf);
 	return { id, position, at: timeOf(envelope), decision, name, node, args, risk, attempt, phase, steps, ...closed };
 };
 

@@ -12,8 +12,6 @@ const POSITIONS_PER_THREAD_MAX = 512;
 const READ_GAP_MAX = 16;
 const CANDIDATES_SHOWN_MAX = 8;
 
-/** Ids as the engine makes them; anything shorter is the beginning of one. */
-const WHOLE_ID = /^(inc-[0-9a-f]{10}|dec-[0-9a-f]{12}|act-[0-9a-f]{12})$/;
 const ID_START = /^(inc|dec|act)-[0-9a-f]*$/;
 
 interface Entry {
@@ -75,9 +73,8 @@ export class Threads {
 	/** An incident, decision or action by its id or the beginning of one. Faults: NOT_FOUND, AMBIGUOUS. */
 	find(id: string): Promise<Result<Found>> {
 		return this.#inTurn(async () => {
-			const whole = WHOLE_ID.test(id);
-			await this.#readUntil(() => whole && this.#isWhole(id));
-			const ids = whole ? [id].filter((known) => this.#incident(known) !== undefined) : this.#idsFrom(id);
+			await this.#readUntil(() => this.#isWhole(id));
+			const ids = this.#incident(id) === undefined ? this.#idsFrom(id) : [id];
 			const [only, ...more] = ids;
 			if (only === undefined) return fail("NOT_FOUND", { what: "incident, decision or action", id, detail: this.#scope() });
 			if (more.length > 0) {
@@ -134,6 +131,7 @@ export class Threads {
 		return this.#entries.has(id) ? id : this.#incidentOf.get(id);
 	}
 
+	/** True once nothing older can add to what is known of this id; never for the beginning of one. */
 	#isWhole(id: string): boolean {
 		const incident = this.#incident(id);
 		return incident !== undefined && this.#entries.get(incident)?.opened === true;

@@ -36,6 +36,8 @@ export class DeskWorld {
 
 	constructor() {
 		const policy = realPolicy();
+		// As core does it: time is recorded before anything else.
+		this.tick(0);
 		this.input("/core/policy", "dev.orion.policy.activated.v1", {
 			hash: policy.hash,
 			content: policy.content as unknown as Record<string, never>,
