@@ -50,7 +50,6 @@ interface Session {
 	wantsReasons: boolean;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
 const KEEPALIVE_SECONDS_MAX = 120;
 const BACKLOG_BYTES_MAX = 1_048_576;
 const FILTERS_MAX = 64;
@@ -125,6 +124,7 @@ const requestOf = ({ clientId, username, password, will }: ConnectPacket, versio
 export interface LibraryOptions {
 	readonly door: Door;
 	readonly drainTimeoutMs: number;
+	readonly connectTimeoutMs: number;
 	readonly now: () => number;
 }
 
@@ -137,11 +137,11 @@ export class Library {
 	readonly #wills = new WeakMap<object, Session>();
 	#closing = false;
 
-	private constructor({ door, drainTimeoutMs, now }: LibraryOptions) {
+	private constructor({ door, drainTimeoutMs, connectTimeoutMs, now }: LibraryOptions) {
 		this.#door = door;
 		this.#drainTimeoutMs = drainTimeoutMs;
 		this.#now = now;
-		this.#aedes = new Aedes(this.#options());
+		this.#aedes = new Aedes(this.#options(connectTimeoutMs));
 		this.#aedes.on("client", (client) => this.#registered(client));
 		this.#aedes.on("clientReady", (client) => this.#sessions.get(client)?.conn.admit());
 		this.#aedes.on("unsubscribe", (filters, client) => {
@@ -167,12 +167,12 @@ export class Library {
 		return this.#aedes as unknown as Hidden;
 	}
 
-	#options(): AedesOptions {
+	#options(connectTimeout: number): AedesOptions {
 		return {
 			// Without a bound no message waits for another; the sockets never make the library wait.
 			concurrency: 0,
 			heartbeatInterval: HEARTBEAT_MS,
-			connectTimeout: CONNECT_TIMEOUT_MS,
+			connectTimeout,
 			drainTimeout: this.#drainTimeoutMs,
 			keepaliveLimit: KEEPALIVE_SECONDS_MAX,
 			maxTopicLevels: LEVELS_MAX,

@@ -3,11 +3,12 @@ import { createServer, type Server } from "node:net";
 import { OrionError } from "../contracts/errors.ts";
 import { Library } from "./aedes.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
-import type { Broker, BrokerOptions } from "./ports.ts";
+import type { BrokerOptions, OpenBroker } from "./ports.ts";
 
-export type { Broker, BrokerOptions } from "./ports.ts";
+export type { Broker, BrokerOptions, OpenBroker } from "./ports.ts";
 
 const DRAIN_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 const CONNECTIONS_MAX = 1_024;
 const FLAG = "--mqtt-port";
 
@@ -24,10 +25,11 @@ const listen = (server: Server, host: string, port: number): Promise<number> =>
 	});
 
 /** Rejects with OrionError: PORT_IN_USE, PORT_REFUSED. */
-export const openBroker = async (options: BrokerOptions): Promise<Broker> => {
+export const openBroker = async (options: BrokerOptions): Promise<OpenBroker> => {
 	const now = options.now ?? (() => performance.now());
 	const doorkeeper: Doorkeeper = new Doorkeeper(options, now, (topic, bytes, qos, retain) => library.publish(topic, bytes, qos, retain));
-	const library: Library = await Library.open({ door: doorkeeper, drainTimeoutMs: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS, now });
+	const { drainTimeoutMs = DRAIN_TIMEOUT_MS, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+	const library: Library = await Library.open({ door: doorkeeper, drainTimeoutMs, connectTimeoutMs, now });
 	const server = createServer({ noDelay: true }, (socket) => library.attach(socket));
 	server.maxConnections = CONNECTIONS_MAX;
 	let port: number;
@@ -55,6 +57,7 @@ export const openBroker = async (options: BrokerOptions): Promise<Broker> => {
 			return library.drop((identity) => identity.node === node);
 		},
 		connections: () => library.connections(),
+		retained: (topic) => library.retained(topic),
 		close: () => {
 			closing ??= close();
 			return closing;

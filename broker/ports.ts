@@ -69,6 +69,8 @@ export interface BrokerOptions {
 	readonly hookDeadlineMs?: number;
 	/** A peer that takes nothing for this long is let go. Default 3,000. */
 	readonly drainTimeoutMs?: number;
+	/** Who has not said who it is by then is let go. Default 5,000. */
+	readonly connectTimeoutMs?: number;
 	/** Monotonic milliseconds; default performance.now. */
 	readonly now?: () => number;
 	/** Called after the order was handed to everyone who listens; `node` is `all` where all are meant. */
@@ -87,4 +89,10 @@ export interface Broker {
 	/** Who is connected now; sinceMs is how long it has been. */
 	connections(): readonly { readonly identity: Identity; readonly sinceMs: number }[];
 	close(): Promise<void>;
+}
+
+/** An open broker shows its owner one thing more, which no client may read. */
+export interface OpenBroker extends Broker {
+	/** The message that stays on this topic. */
+	retained(topic: string): Promise<Uint8Array | undefined>;
 }

@@ -4,7 +4,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { generate, type Packet, parser } from "mqtt-packet";
 import { openBroker } from "../../broker/broker.ts";
-import type { Accepted, Broker, BrokerOptions, Identity, Intake, Kept, Refusal, Rejected } from "../../broker/ports.ts";
+import type { Accepted, BrokerOptions, Identity, Intake, Kept, OpenBroker, Refusal, Rejected } from "../../broker/ports.ts";
 import { type Fault, fault } from "../../contracts/errors.ts";
 
 export const MESH = "mesh-1";
@@ -90,14 +90,14 @@ export interface Stop {
 
 /** A broker with everything that has to be closed after a test. */
 export class Rig {
-	readonly broker: Broker;
+	readonly broker: OpenBroker;
 	readonly intake: FakeIntake;
 	readonly refusals: readonly Refusal[];
 	readonly stops: readonly Stop[];
 	readonly #clients: MqttClient[] = [];
 	readonly #sockets: Socket[] = [];
 
-	private constructor(broker: Broker, intake: FakeIntake, refusals: readonly Refusal[], stops: readonly Stop[]) {
+	private constructor(broker: OpenBroker, intake: FakeIntake, refusals: readonly Refusal[], stops: readonly Stop[]) {
 		this.broker = broker;
 		this.intake = intake;
 		this.refusals = refusals;
@@ -167,6 +167,7 @@ export class Rig {
 	}
 
 	async close(): Promise<void> {
+		this.intake.hold("open");
 		for (const client of this.#clients) client.end(true);
 		for (const socket of this.#sockets) socket.destroy();
 		await this.broker.close();
@@ -277,3 +278,8 @@ export const numbered = (node: string, seq: number, more: Record<string, unknown
 
 export const stateOf = (node: string, state: string, conn: number, session = SESSION, more: Record<string, unknown> = {}): Record<string, unknown> =>
 	numbered(node, conn * 10 + 1, { type: "dev.orion.node.state.v1", lane: "safety", session, data: { state, session, conn }, ...more });
+
+export const PING = Buffer.from([0xc0, 0]);
+
+export const publishBytes = (topic: string, payload: string | Buffer, protocolVersion: 4 | 5 = 4, more: Record<string, unknown> = {}): Buffer =>
+	generate({ cmd: "publish", topic, payload, qos: 1, messageId: 7, dup: false, retain: false, ...more } as Packet, { protocolVersion });
