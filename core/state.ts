@@ -41,6 +41,16 @@ export interface Symptom {
 	/** Facts of the newest event, for people. */
 	readonly detail?: string;
 	readonly events: readonly number[];
+	/** Where its newest event stood in its sender's own numbering: one that comes later but was said earlier is no news. */
+	readonly said?: Said;
+}
+
+export interface Said {
+	readonly source: string;
+	readonly lane: string;
+	/** Counter of the session. */
+	readonly counter: number;
+	readonly seq: number;
 }
 
 export interface Incident {
@@ -130,6 +140,9 @@ export const emptyState = (mesh: string): EngineState => ({
 	actions: {},
 	targets: {},
 });
+
+/** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */
+export const rowOf = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
 
 /** A copy of a table with one row put in. */
 export const put = <T>(table: Readonly<Record<string, T>>, key: string, row: T): Readonly<Record<string, T>> => ({ ...table, [key]: row });

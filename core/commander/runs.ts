@@ -1,11 +1,11 @@
 // Decides the life of an action: requested, handed over, done, verified or not, undone; and when a node is asked what became of it.
 import { derivedId } from "../../contracts/digest.ts";
-import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
+import { type Envelope, nodeOfSource, type RecordTypes } from "../../contracts/envelope.ts";
 import { freshTarget, targetKey } from "../brain/guards.ts";
 import { isRaised, ruleOf } from "../guardian/symptoms.ts";
 import { type ActionRule, actionRule } from "../policy.ts";
 import { type Draft, draft, type Recorded } from "../record.ts";
-import type { ActionRun, EngineState } from "../state.ts";
+import { type ActionRun, type EngineState, rowOf } from "../state.ts";
 
 type End = RecordTypes["dev.orion.action.closed.v1"]["end"];
 
@@ -16,7 +16,7 @@ const request = (state: EngineState, envelope: Envelope<"dev.orion.decision.made
 	const { decision, incident: incidentId, action: name, args, verdict } = envelope.data;
 	const incident = state.incidents[incidentId];
 	const rule = state.policy === null || name === undefined ? undefined : actionRule(state.policy, name);
-	const node = state.nodes[incident?.node ?? ""];
+	const node = rowOf(state.nodes, incident?.node ?? "");
 	if (verdict !== "act" || incident?.status !== "open" || rule === undefined || node?.state !== "ready" || args === undefined) return [];
 	const symptom = state.symptoms[incident.key];
 	if (symptom === undefined || !isRaised(symptom, ruleOf(state, symptom), state.clock.engineMs)) return [];
@@ -120,9 +120,10 @@ const ask = (state: EngineState, run: ActionRun): readonly Draft[] => {
 	];
 };
 
-const onReceipt = (state: EngineState, { data }: Envelope<"dev.orion.action.receipt.v1">): readonly Draft[] => {
-	const run = state.actions[data.command];
-	if (run === undefined || run.phase === "verifying") return [];
+const onReceipt = (state: EngineState, { data, source }: Envelope<"dev.orion.action.receipt.v1">): readonly Draft[] => {
+	const run = rowOf(state.actions, data.command);
+	// Only the node that was told may say what became of it.
+	if (run === undefined || run.phase === "verifying" || nodeOfSource(source) !== run.node) return [];
 	const said = [data.reason, data.detail].filter((part) => part !== undefined).join(": ");
 	switch (data.phase) {
 		case "done": {
@@ -156,7 +157,7 @@ export const decideRuns = (state: EngineState, { envelope }: Recorded): readonly
 		case "dev.orion.action.receipt.v1":
 			return onReceipt(state, envelope);
 		case "dev.orion.action.undelivered.v1": {
-			const run = state.actions[envelope.data.action];
+			const run = rowOf(state.actions, envelope.data.action);
 			return run === undefined ? [] : [close(state, run, "undelivered", envelope.data.why)];
 		}
 		case "dev.orion.outcome.verifying.v1":

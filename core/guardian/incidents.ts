@@ -51,7 +51,7 @@ const judge = (state: EngineState, symptom: Symptom, newEvent: boolean, incident
 };
 
 /** Looks at the symptoms that a record touched, and at all of them when time or the rules moved. */
-export const decideIncidents = (state: EngineState, { envelope }: Recorded, incidentId: (symptom: string) => string): readonly Draft[] => {
+export const decideIncidents = (state: EngineState, { envelope, position }: Recorded, incidentId: (symptom: string) => string): readonly Draft[] => {
 	switch (envelope.type) {
 		case "dev.orion.clock.tick.v1": {
 			const timed = new Set(state.policy?.rules.filter((rule) => rule.forMs > 0 || rule.quietForMs > 0).map((rule) => rule.id));
@@ -61,12 +61,14 @@ export const decideIncidents = (state: EngineState, { envelope }: Recorded, inci
 		}
 		case "dev.orion.engine.started.v1":
 		case "dev.orion.policy.activated.v1":
+		case "dev.orion.node.removed.v1":
 		case "dev.orion.action.closed.v1":
 			return Object.values(state.symptoms).flatMap((symptom) => judge(state, symptom, false, incidentId));
 		default:
 			return touched(state, envelope).flatMap(({ id }) => {
 				const symptom = state.symptoms[id];
-				return symptom === undefined ? [] : judge(state, symptom, true, incidentId);
+				// Seen again only if it is evidence: a reading between two bounds, or a late message, is not.
+				return symptom === undefined ? [] : judge(state, symptom, symptom.events.at(-1) === position, incidentId);
 			});
 	}
 };
@@ -105,8 +107,19 @@ const change = (state: EngineState, id: string, next: (incident: Incident) => In
 const merge = (before: readonly number[], after: readonly number[], max: number): readonly number[] =>
 	[...new Set([...before, ...after])].sort((a, b) => a - b).slice(-max);
 
-/** Resolved incidents leave the state after a while; the log keeps them. */
-const forget = (state: EngineState): EngineState => {
+/** What is over leaves the state after a while, or names that never come again would fill it; the log keeps all. */
+const forget = (state: EngineState): EngineState => forgetSymptoms(forgetIncidents(state));
+
+const forgetSymptoms = (state: EngineState): EngineState => {
+	const { engineMs } = state.clock;
+	const afterMs = state.policy?.limits.forgetResolvedAfterMs ?? Number.POSITIVE_INFINITY;
+	const isOver = ({ id, firing, sinceMs, seenMs }: Symptom): boolean =>
+		!firing && state.incidentOf[id] === undefined && engineMs - Math.max(sinceMs, seenMs) > afterMs;
+	if (!Object.values(state.symptoms).some(isOver)) return state;
+	return { ...state, symptoms: Object.fromEntries(Object.entries(state.symptoms).filter(([, symptom]) => !isOver(symptom))) };
+};
+
+const forgetIncidents = (state: EngineState): EngineState => {
 	const { engineMs } = state.clock;
 	const afterMs = state.policy?.limits.forgetResolvedAfterMs ?? Number.POSITIVE_INFINITY;
 	const old = Object.values(state.incidents).filter((incident) => incident.resolvedMs !== undefined && engineMs - incident.resolvedMs > afterMs);
