@@ -27,17 +27,11 @@ const KEEPALIVE_SECONDS = 2;
 const GOODBYE_MS_MAX = 1_000;
 const UNSAID_MAX = 64;
 
-/**
- * What one connection says, numbered before it is opened, so that the numbering has no hole whatever happens: init, ready, and last either
- * `disconnected` or the will, which share a number because only one of them is ever said.
- */
+/** What one connection begins and may end with. The will has no number: nobody knows whether it will ever be said, and a number that is never said is a hole. */
 interface Greeting {
 	readonly session: string;
-	readonly init: Uint8Array;
-	readonly readySeq: number;
-	readonly lastSeq: number;
-	readonly will: Uint8Array;
 	readonly conn: number;
+	readonly will: Uint8Array;
 }
 
 export class SafetyChannel {
@@ -76,6 +70,7 @@ export class SafetyChannel {
 
 	start(): void {
 		this.#kept.start();
+		this.#cancelPulse?.();
 		this.#pulse();
 	}
 
@@ -83,13 +78,10 @@ export class SafetyChannel {
 	async stop(): Promise<void> {
 		this.#cancelPulse?.();
 		const { connection } = this.#kept;
-		const greeting = this.#greeting;
-		if (connection !== undefined && greeting !== undefined) {
-			const last = [...this.#neverReady(greeting), this.#state("disconnected", greeting, greeting.lastSeq)];
-			const said = Promise.all(last.map((bytes) => this.#say(connection, bytes))).catch(() => undefined);
+		if (connection !== undefined && this.#greeting !== undefined) {
+			const said = this.#say(connection, this.#state("disconnected", this.#greeting)).catch(() => undefined);
 			await Promise.race([said, new Promise<void>((resolve) => this.#options.timers.after(GOODBYE_MS_MAX, resolve))]);
 		}
-		this.#ready = true;
 		this.#unsaid = [];
 		this.#greeting = undefined;
 		await this.#kept.stop();
@@ -106,7 +98,7 @@ export class SafetyChannel {
 		const { connection } = this.#kept;
 		if (this.#ready || connection === undefined || this.#greeting === undefined) return;
 		this.#ready = true;
-		this.#say(connection, this.#state("ready", this.#greeting, this.#greeting.readySeq)).then(
+		this.#say(connection, this.#state("ready", this.#greeting)).then(
 			() => this.#options.note("ready", { session: this.#greeting?.session ?? "", conn: this.#conn }),
 			() => undefined,
 		);
@@ -123,23 +115,16 @@ export class SafetyChannel {
 			this.#unsaid = [];
 		}
 		this.#conn += 1;
-		const conn = this.#conn;
-		const state = (state: "init" | "lost", seq?: number): Uint8Array =>
-			encodeEnvelope(voice.numbered("safety", "dev.orion.node.state.v1", { state, session, conn }, {}, seq ?? voice.number("safety")));
-		const init = state("init");
-		const readySeq = voice.number("safety");
-		const lastSeq = voice.number("safety");
-		this.#greeting = { session, init, readySeq, lastSeq, will: state("lost", lastSeq), conn };
+		this.#greeting = {
+			session,
+			conn: this.#conn,
+			will: encodeEnvelope(voice.unnumbered("dev.orion.node.state.v1", { state: "lost", session, conn: this.#conn })),
+		};
 		return this.#greeting;
 	}
 
-	/** The number that was kept for `ready` must not stay open: it says what was so instead. */
-	#neverReady(greeting: Greeting): readonly Uint8Array[] {
-		return this.#ready ? [] : [this.#state("init", greeting, greeting.readySeq)];
-	}
-
-	#state(state: "init" | "ready" | "disconnected", { session, conn }: Greeting, seq: number): Uint8Array {
-		return encodeEnvelope(this.#options.voice.numbered("safety", "dev.orion.node.state.v1", { state, session, conn }, {}, seq));
+	#state(state: "init" | "ready" | "disconnected", { session, conn }: Greeting): Uint8Array {
+		return encodeEnvelope(this.#options.voice.numbered("safety", "dev.orion.node.state.v1", { state, session, conn }));
 	}
 
 	async #say(connection: Connection, bytes: Uint8Array): Promise<void> {
@@ -152,20 +137,26 @@ export class SafetyChannel {
 		this.#ready = false;
 		const before = this.#unsaid;
 		this.#unsaid = [];
-		for (const bytes of [...before, ...(this.#greeting === undefined ? [] : [this.#greeting.init])]) void this.#say(connection, bytes).catch(() => undefined);
+		const init = this.#greeting === undefined ? [] : [this.#state("init", this.#greeting)];
+		for (const bytes of [...before, ...init]) void this.#say(connection, bytes).catch(() => undefined);
 		await connection.subscribe([{ topic: CORE_TOPICS.beacon, qos: 0 }]);
+		this.#beat(connection);
 		this.#options.onUp();
 	}
 
 	#down(): void {
-		if (this.#greeting !== undefined) this.#unsaid.push(...this.#neverReady(this.#greeting));
 		this.#greeting = undefined;
 		this.#options.onDown();
 	}
 
+	#beat(connection: Connection): void {
+		const { voice, node, safety } = this.#options;
+		connection.publish(nodeTopic(node, "pulse"), voice.pulse(safety()), { qos: 0, retain: false }).catch(() => undefined);
+	}
+
 	#pulse(): void {
-		const { voice, node, safety, timers } = this.#options;
-		this.#kept.connection?.publish(nodeTopic(node, "pulse"), voice.pulse(safety()), { qos: 0, retain: false }).catch(() => undefined);
-		this.#cancelPulse = timers.after(PULSE_EVERY_MS, () => this.#pulse());
+		const { connection } = this.#kept;
+		if (connection !== undefined) this.#beat(connection);
+		this.#cancelPulse = this.#options.timers.after(PULSE_EVERY_MS, () => this.#pulse());
 	}
 }

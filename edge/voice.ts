@@ -51,7 +51,7 @@ export class Voice {
 	}
 
 	/** Takes the next number of a lane of the present session. Every number that is taken must be sent, or told as lost. */
-	number(lane: Lane): number {
+	#number(lane: Lane): number {
 		const { id } = this.#options.session();
 		if (this.#numbering?.session !== id) this.#numbering = { session: id, next: { safety: 1, decision: 1, event: 1, metric: 1 } };
 		const seq = this.#numbering.next[lane];
@@ -59,8 +59,14 @@ export class Voice {
 		return seq;
 	}
 
-	numbered<T extends RecordType>(lane: Lane, type: T, data: RecordTypes[T], thread: Thread = {}, seq = this.number(lane)): NumberedEnvelope {
+	numbered<T extends RecordType>(lane: Lane, type: T, data: RecordTypes[T], thread: Thread = {}): NumberedEnvelope {
+		const seq = this.#number(lane);
 		return { ...this.#stamp(type, data, this.#options.session()), lane, seq, ...thread } as NumberedEnvelope;
+	}
+
+	/** For what may never be said at all. */
+	unnumbered<T extends RecordType>(type: T, data: RecordTypes[T]): Envelope {
+		return this.#stamp(type, data, this.#options.session()) as Envelope;
 	}
 
 	/** Pulses have no number: they come all the time, and one that is missing is no loss. */

@@ -1,7 +1,7 @@
 // Connects a node's idea of time to its host: milliseconds since boot, time asleep included, so that a command cannot look younger than it is.
 
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { existsSync, openSync, readSync } from "node:fs";
 import { instant, wallTime } from "../../contracts/time.ts";
 import type { NodeClock, Randomness } from "../../edge/ports.ts";
 
@@ -22,7 +22,6 @@ const uptimeReader = (): (() => number | undefined) => {
 	}
 	const buffer = Buffer.alloc(64);
 	const open = descriptor;
-	process.once("exit", () => closeSync(open));
 	return () => {
 		const seconds = Number.parseFloat(buffer.toString("latin1", 0, readSync(open, buffer, 0, buffer.byteLength, 0)));
 		return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
