@@ -5,7 +5,7 @@ import type { IncidentRow, IncidentsView } from "../../core/service/views.ts";
 import { gravityStyle } from "./colours.ts";
 import { clockTime, plain, wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
-import { incidentLines } from "./status.ts";
+import { gravest, incidentLines } from "./status.ts";
 
 const PAGE = 500;
 
@@ -23,7 +23,8 @@ export const listIncidents = async (session: Session, options: { readonly all?: 
 		session.print({ ...view, incidents: rows, next: null });
 		return 0;
 	}
-	const [first] = rows;
+	const open = rows.filter((row) => row.status === "open");
+	const first = gravest(open.length > 0 ? open : rows);
 	if (first === undefined)
 		session.say(
 			options.all === true ? "no incidents in the last 24 hours" : `${session.paint.green("no open incidents")}; the ones that are over: orion incidents --all`,

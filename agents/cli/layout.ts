@@ -22,6 +22,8 @@ export interface Column {
 	/** Gives way first when the terminal is narrow. */
 	readonly flexible?: boolean;
 	readonly right?: boolean;
+	/** Left out when the table would not fit otherwise. */
+	readonly spare?: boolean;
 }
 
 const FLEXIBLE_MIN = 12;
@@ -32,6 +34,12 @@ export const table = (columns: readonly Column[], rows: readonly (readonly Cell[
 	const shown = columns.map((_, index) => rows.some((row) => (row[index]?.text ?? "") !== ""));
 	const widths = columns.map((column, index) => (shown[index] ? Math.max(column.title.length, ...rows.map((row) => row[index]?.text.length ?? 0)) : 0));
 	const total = (): number => widths.reduce((sum, each) => sum + (each === 0 ? 0 : each + GAP.length), -GAP.length);
+	for (const [index, column] of columns.entries()) {
+		if (total() <= width) break;
+		if (column.spare !== true) continue;
+		shown[index] = false;
+		widths[index] = 0;
+	}
 	for (;;) {
 		const over = total() - width;
 		if (over <= 0) break;

@@ -17,7 +17,7 @@ const NODE_COLUMNS: readonly Column[] = [
 	{ title: "CPU", right: true },
 	{ title: "MEMORY", right: true },
 	{ title: "DISK", right: true },
-	{ title: "TEMP", right: true },
+	{ title: "TEMP", right: true, spare: true },
 	{ title: "SERVICES", flexible: true },
 ];
 
@@ -65,7 +65,7 @@ const INCIDENT_COLUMNS: readonly Column[] = [
 	{ title: "SEVERITY" },
 	{ title: "WHAT", flexible: true },
 	{ title: "SINCE", right: true },
-	{ title: "SEEN", right: true },
+	{ title: "SEEN", right: true, spare: true },
 	{ title: "ANSWER" },
 ];
 
@@ -85,6 +85,12 @@ const answerOf = (row: IncidentRows[number]): string => {
 	};
 	return said[verdict] ?? verdict;
 };
+
+const SEVERITIES: readonly string[] = ["info", "warning", "error", "critical"];
+
+/** The one to look at first. */
+export const gravest = (rows: IncidentRows): IncidentRows[number] | undefined =>
+	[...rows].sort((left, right) => SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity))[0];
 
 export const incidentLines = ({ paint, width }: Session, rows: IncidentRows): readonly string[] =>
 	table(
@@ -125,7 +131,7 @@ export const showStatus = async (session: Session, options: { readonly exitCode?
 	}
 	const { paint } = session;
 	const { rows, open } = status.incidents;
-	const first = rows[0];
+	const first = gravest(rows);
 	const lines = [...headLines(session, status), "", ...nodeLines(session, status.nodes)];
 	if (rows.length > 0) lines.push("", ...incidentLines(session, rows));
 	if (open > rows.length) lines.push(paint.dim(`and ${open - rows.length} more: orion incidents`));
