@@ -25,6 +25,8 @@ const SETTLE_EVERY_MS = 1_000;
 const RETRY_MS = 500;
 /** Records that are done with before whole segments are put away. */
 const ARCHIVE_EVERY = 4_096;
+/** On disk, what is done with lies between what is not; above this many times the bound the oldest are written anew, so that the rest can go. */
+const SPREAD_MAX = 2;
 
 const letterOf = (position: number, envelope: Envelope, bytes: number): Letter | undefined => {
 	const { lane, session, seq } = envelope;
@@ -50,6 +52,9 @@ export class Outbox {
 	/** Numbers that were taken for messages that the disk refused. */
 	#unwritten: Loss[] = [];
 	#idle: (() => void)[] = [];
+	/** Every record from the first that is not done with, in order: how much disk it holds. */
+	#spread: { readonly position: number; readonly bytes: number }[] = [];
+	#spreadBytes = 0;
 
 	private constructor(options: OutboxOptions) {
 		this.#options = options;
@@ -64,6 +69,7 @@ export class Outbox {
 		for (;;) {
 			const page = await log.read(from, PAGE_RECORDS);
 			for (const { position, bytes } of page) {
+				outbox.#spreads(position, bytes.byteLength);
 				const parsed = parseEnvelope(bytes);
 				const letter = parsed.ok ? letterOf(position, parsed.value, bytes.byteLength) : undefined;
 				if (letter === undefined) note("outbox-unreadable", { position });
@@ -99,6 +105,7 @@ export class Outbox {
 		try {
 			const [outcome] = await this.#options.log.append([{ bytes }]);
 			if (outcome?.kind !== "stored") return;
+			this.#spreads(outcome.position, bytes.byteLength);
 			const letter = letterOf(outcome.position, envelope, bytes.byteLength);
 			if (letter !== undefined) this.#book.add(letter);
 		} catch (error) {
@@ -110,6 +117,7 @@ export class Outbox {
 
 	async #tellLosses(losses: readonly Loss[]): Promise<void> {
 		const { voice, note } = this.#options;
+		if (losses.length > 0) this.#settleSoon();
 		for (const loss of losses) {
 			note("outbox-loss", { lane: loss.lane, fromSeq: loss.fromSeq, toSeq: loss.toSeq, count: loss.count });
 			const data = { what: "lane" as const, source: voice.source, ...loss, why: "no room in the outbox of the node" };
@@ -206,11 +214,40 @@ export class Outbox {
 	}
 
 	async #settle(): Promise<void> {
-		const { log, sweep } = this.#options;
+		const { log, sweep, bytesMax } = this.#options;
 		const done = this.#book.doneBelow(log.head()) - 1;
 		if (done > log.cursor(CURSOR)) await log.setCursor(CURSOR, done);
+		const gone = this.#spread.findIndex(({ position }) => position > done);
+		for (const { bytes } of this.#spread.splice(0, gone === -1 ? this.#spread.length : gone)) this.#spreadBytes -= bytes;
+		if (this.#spreadBytes > bytesMax * SPREAD_MAX) await this.#gather();
 		if (done - this.#archived < ARCHIVE_EVERY) return;
 		this.#archived = done;
 		if ((await log.archive(done)) > 0) await sweep();
+	}
+
+	#spreads(position: number, bytes: number): void {
+		this.#spread.push({ position, bytes });
+		this.#spreadBytes += bytes;
+	}
+
+	/** Writes the oldest anew at the end, byte for byte: a receipt of long ago must not hold all that came and went since. */
+	async #gather(): Promise<void> {
+		const { log, bytesMax } = this.#options;
+		let upTo = 0;
+		let left = this.#spreadBytes;
+		for (const { position, bytes } of this.#spread) {
+			if (left <= bytesMax) break;
+			left -= bytes;
+			upTo = position;
+		}
+		for (let letter = this.#book.oldestWaiting(); letter !== undefined && letter.position <= upTo; letter = this.#book.oldestWaiting()) {
+			const [record] = await log.read(letter.position, 1);
+			if (record?.position !== letter.position) return;
+			const [outcome] = await log.append([{ bytes: record.bytes }]);
+			if (outcome?.kind !== "stored") return;
+			this.#spreads(outcome.position, record.bytes.byteLength);
+			this.#book.moved(letter.position, outcome.position);
+		}
+		this.#settleSoon();
 	}
 }

@@ -1,5 +1,5 @@
 // The agent as a process: reads its folder, starts, says what happens as JSON lines on stdout, and ends when it is told to or its parent is gone.
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkContract } from "../../contracts/envelope.ts";
@@ -22,6 +22,8 @@ import { VERSION } from "./version.ts";
 const CONFIG_FILE = "node.json";
 const HOST_EVERY_MS = 5_000;
 const OUTBOX_BYTES_MAX = 64 * 1_024 * 1_024;
+/** Small, so that what is done with can go in small pieces. */
+const SEGMENT_BYTES_MAX = 1_024 * 1_024;
 /** An agent that is just dying still has the folder. */
 const OWNED_WITHIN_MS = 3_000;
 const OWNED_RETRY_MS = 100;
@@ -55,13 +57,18 @@ const readConfig = async (folder: string): Promise<ConfigNode> => {
 	throw invalid(`${String(checked.fault.facts["pointer"])} ${String(checked.fault.facts["detail"])}`);
 };
 
+/** A node keeps no history: core has it. */
+const removeAll = async (folder: string): Promise<void> => {
+	for (const name of await readdir(folder)) await rm(join(folder, name), { force: true });
+};
+
 const openLog = async (folder: string, name: string, mesh: string) => {
 	const path = join(folder, name);
 	const deadlineMs = performance.now() + OWNED_WITHIN_MS;
 	for (;;) {
 		try {
-			const log = await openSegments({ files: nodeFiles(), folder: path, mesh, keyOf: () => undefined, onFatal: fatal });
-			return { log, sweep: () => rm(join(path, "archive"), { recursive: true, force: true }) };
+			const log = await openSegments({ files: nodeFiles(), folder: path, mesh, keyOf: () => undefined, onFatal: fatal, segmentBytesMax: SEGMENT_BYTES_MAX });
+			return { log, sweep: () => removeAll(join(path, "archive")) };
 		} catch (error) {
 			const owned = error instanceof OrionError && error.fault.code === "FOLDER_OWNED";
 			if (!owned || performance.now() >= deadlineMs) throw error;

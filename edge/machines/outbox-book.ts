@@ -81,6 +81,20 @@ export class OutboxBook {
 		for (const { letter, phase } of this.#rows.values()) if (phase === "pending") this.#queues[letter.lane].positions.push(letter.position);
 	}
 
+	/** The first one that is not done with, if it waits to be sent. */
+	oldestWaiting(): Letter | undefined {
+		for (const { letter, phase } of this.#rows.values()) return phase === "pending" ? letter : undefined;
+		return undefined;
+	}
+
+	/** It stands at another place now; the numbers in it stay as they are. */
+	moved(from: number, to: number): void {
+		const row = this.#rows.get(from);
+		if (row === undefined) return;
+		this.#forget(from);
+		this.add({ ...row.letter, position: to });
+	}
+
 	linkUp(): void {
 		this.#linked = true;
 	}

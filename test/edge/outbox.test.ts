@@ -306,6 +306,25 @@ describe("LOSS-5: no room", () => {
 		);
 	});
 
+	test("a receipt of long ago does not hold the disk: what lies between the first that waits and the end stays bounded, and the receipt still arrives", async () => {
+		const disk = new Disk();
+		const { outbox, time } = await open(disk, 1, 20_000);
+		await outbox.emit("dev.orion.action.receipt.v1", { command: "act-1", action: "process.restart", phase: "done" });
+		for (let number = 1; number <= 1_500; number++) {
+			await up(outbox, number);
+			if (number % 50 === 0) await time.advance(1_000);
+		}
+		await time.advance(2_000);
+		const held = disk.records.slice(disk.cursors.get("sent") ?? 0).reduce((sum, bytes) => sum + bytes.byteLength, 0);
+		expect(held).toBeLessThan(60_000);
+		const second = await open(disk, 2, 20_000);
+		const line = new Line();
+		second.outbox.linkUp(line);
+		await second.time.settle();
+		expect(line.seqs("decision")).toEqual([1]);
+		expect(accounted(line.got, sessionOf(1).id, "event").missing).toEqual([]);
+	});
+
 	test("a number that the full disk took is told as lost when there is room again", async () => {
 		const disk = new Disk();
 		const { outbox, time } = await open(disk);
