@@ -125,6 +125,8 @@ export class EngineRig {
 			capabilities: ["process"],
 			actions: [...actions],
 			services: [...services],
+			contracts: 1,
+			keyId: "k",
 		});
 	}
 
