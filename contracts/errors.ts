@@ -17,7 +17,7 @@ const kind = (culprit: Culprit, retryable: boolean, exit: number, text: string):
 export const ERRORS = {
 	USAGE: kind("caller", false, 2, "{detail}"),
 	CONFIG_INVALID: kind("operator", false, 2, "{file}:{line}:{column}: {detail}. Mend it and check with `orion config check`."),
-	POLICY_INVALID: kind("operator", false, 2, "{file}:{line}:{column}: {detail}. The mesh starts only with a policy it understands."),
+	POLICY_INVALID: kind("operator", false, 2, "{file}:{line}:{column}: {detail}. Mend it: the mesh starts only with a policy that it understands."),
 	PORT_IN_USE: kind("operator", false, 1, "port {port} on {host} is in use. Stop what listens there, or choose another with {flag} (0 = any free port)."),
 	PORT_REFUSED: kind("operator", false, 1, "port {port} on {host} cannot be opened ({detail}). Choose another with {flag} (0 = any free port)."),
 	FOLDER_NOT_WRITABLE: kind("operator", false, 1, "{folder} cannot be written ({detail}). Choose another with --data, or change its owner."),
@@ -70,7 +70,7 @@ export const ERRORS = {
 	BROKER_BUSY: kind("machine", true, 1, "the broker cannot check who is connecting now ({detail}); try again"),
 	REQUEST_FOREIGN: kind("caller", false, 4, "requests with {header} {found} are refused: the API is asked on loopback and by no foreign page"),
 	AMBIGUOUS: kind("caller", false, 2, "{id} may be any of {candidates}. Give more of it."),
-	RECORDS_ARCHIVED: kind("operator", false, 1, "the record at position {position} is archived; the oldest one that is still here is {first}"),
+	RECORDS_ARCHIVED: kind("operator", false, 1, "the record at position {position} is archived; ask from {first} on, the oldest one that is still here"),
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	REPLAY_DIVERGED: kind("ours", false, 8, "replay differs from the record at position {position}: {detail}"),
