@@ -1,5 +1,5 @@
 // Decides how each record reads: one sentence for a person, and how grave it is.
-import type { Envelope, RecordType } from "../../contracts/envelope.ts";
+import { type Envelope, nodeOfSource, type RecordType } from "../../contracts/envelope.ts";
 import { sayDuration } from "../../contracts/time.ts";
 import type { Severity } from "../policy.ts";
 
@@ -14,6 +14,13 @@ const pairs = (args: Readonly<Record<string, unknown>>): string => {
 	const said = Object.entries(args).map(([name, value]) => `${name} ${String(value)}`);
 	return said.length === 0 ? "" : ` (${said.join(", ")})`;
 };
+
+const CAUSES = {
+	exited: "it ended",
+	killed: "it was killed",
+	"not-started": "it could not be started",
+	"gone-while-away": "it ended while its agent was away",
+} as const;
 
 const SENTENCES: Sentences = {
 	"dev.orion.action.asked.v1": ({ data }) => `${data.node} is asked what became of ${data.action} (${data.times}. time)`,
@@ -48,11 +55,11 @@ const SENTENCES: Sentences = {
 	"dev.orion.level.set.v1": ({ data }) => `level set to ${data.level} by ${data.by}${because(data.why)}`,
 	"dev.orion.log.gap.v1": ({ data }) => `${data.source} ${data.lane} ${data.fromSeq} to ${data.toSeq} never came (${data.why})`,
 	"dev.orion.log.loss.v1": ({ data }) => `${data.count} lost (${data.what})${data.source === undefined ? "" : ` of ${data.source}`}: ${data.why}`,
-	"dev.orion.node.about.v1": ({ data }) =>
-		`offers ${data.actions.join(", ") || "no actions"}; supervises ${data.services.join(", ") || "nothing"}; agent ${data.version}`,
+	"dev.orion.node.about.v1": ({ data, source }) =>
+		`${nodeOfSource(source) ?? source} offers ${data.actions.join(", ") || "no actions"}; supervises ${data.services.join(", ") || "nothing"}; agent ${data.version}`,
 	"dev.orion.node.added.v1": ({ data }) => `node ${data.node} got a credential from ${data.by}`,
 	"dev.orion.node.removed.v1": ({ data }) => `node ${data.node} lost its credential through ${data.by}`,
-	"dev.orion.node.state.v1": ({ data }) => `is ${data.state}`,
+	"dev.orion.node.state.v1": ({ data, source }) => `${nodeOfSource(source) ?? source} is ${data.state}`,
 	"dev.orion.outcome.failed.v1": ({ data }) => `${data.action} did not help: ${data.why}`,
 	"dev.orion.outcome.undone.v1": ({ data }) => `${data.action} ${data.how}: ${data.detail}`,
 	"dev.orion.outcome.verified.v1": ({ data }) => `${data.action} verified: the symptom cleared and stayed clear for ${sayDuration(data.clearForMs)}`,
@@ -61,7 +68,7 @@ const SENTENCES: Sentences = {
 	"dev.orion.person.asked.v1": ({ data }) => `a person is asked: ${data.why}`,
 	"dev.orion.policy.activated.v1": ({ data }) => `policy ${data.hash.slice(7, 15)} is in force`,
 	"dev.orion.process.down.v1": ({ data }) => {
-		const how = data.signal ?? (data.exitCode === undefined ? data.cause : `exit code ${data.exitCode}`);
+		const how = data.signal ?? (data.exitCode === undefined ? CAUSES[data.cause] : `exit code ${data.exitCode}`);
 		return `${data.service} is down, ${how}${because(data.detail)}`;
 	},
 	"dev.orion.process.flapping.v1": ({ data }) => `${data.service} ended ${data.downs} times in ${sayDuration(data.windowMs)}`,

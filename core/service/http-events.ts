@@ -57,11 +57,12 @@ export const feed = async (outgoing: ServerResponse, options: FeedOptions, ended
 		outgoing.write(":\n\n");
 		let next = options.from;
 		while (!gone.signal.aborted) {
-			if (next < desk.info().first) {
+			const page = await desk.records(next, PAGE_RECORDS);
+			// Archived before this reader came to it: a hole must be said, not passed over.
+			if (next < desk.info().first || (page[0]?.position ?? next) > next) {
 				outgoing.write(`event: reset\ndata: ${JSON.stringify({ reset: true, first: desk.info().first })}\n\n`);
 				break;
 			}
-			const page = await desk.records(next, PAGE_RECORDS);
 			for (const { position, envelope } of page) {
 				next = position + 1;
 				if (gone.signal.aborted || !passes(filter, envelope)) continue;

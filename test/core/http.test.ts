@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { fail } from "../../contracts/errors.ts";
 import { type HttpApi, type HttpOptions, openHttp } from "../../core/service/http.ts";
 import { until } from "../support/mesh.ts";
-import { DeskWorld, hopeless, repaired } from "./http-desk.ts";
+import { DeskWorld, hopeless, repaired, SESSION } from "./http-desk.ts";
 
 const TOKEN = "token-of-test-0123456789abcdef0123456789";
 const opened: HttpApi[] = [];
@@ -150,6 +150,16 @@ describe("what is so", () => {
 		expect(await sentence()).toEqual(["1 incident is open: web on host is down", false]);
 		world.alert("door", "critical");
 		expect(await sentence()).toEqual(["2 incidents are open, the gravest: door on core: left open", false]);
+	});
+
+	test("a lost node is not healthy, whatever the incidents say", async () => {
+		const world = new DeskWorld();
+		world.node("pi", []);
+		const port = await open(world);
+		world.input("/nodes/pi", "dev.orion.node.state.v1", { state: "lost", session: SESSION, conn: 1 });
+		const policy = world.state.policy;
+		world.state = { ...world.state, policy, incidents: {} };
+		expect((await ask(port, "/state/status")).body).toMatchObject({ healthy: false, sentence: "1 node is lost: pi" });
 	});
 
 	test("what a node does not have is absent (TELL-6), and one that fell silent is called so", async () => {
@@ -341,6 +351,24 @@ describe("server-sent events", () => {
 			);
 		});
 		expect(pages * 64).toBeLessThan(world.head);
+	});
+
+	test("what is archived before a reader came to it is said, not passed over", async () => {
+		const world = repaired();
+		const desk = world.desk();
+		const port = await open(world, {
+			desk: {
+				...desk,
+				records: async (from, max) => {
+					// The archive moves while this reader is on its way.
+					world.first = 15;
+					return desk.records(from, max);
+				},
+			},
+		});
+		const reader = await follow(port, "/events?from=5");
+		await until("it ended", () => (reader.text().includes("event: reset") ? true : undefined));
+		expect(reader.ids()).toEqual([]);
 	});
 
 	test("closing the API ends its readers", async () => {
