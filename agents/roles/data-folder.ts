@@ -1,8 +1,9 @@
 // Connects the data folder to what stands in it: who the mesh is, the token of the API, and where a running mesh can be found.
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { uuidv7 } from "uuidv7";
 import { OrionError } from "../../contracts/errors.ts";
 import { readText, writeKept } from "./kept-files.ts";
@@ -21,9 +22,16 @@ export interface MeshIdentity {
 	readonly mesh: string;
 }
 
+/** One level after the other: where a file system says "no such file" to every mkdir, a recursive one never ends. */
+const makeLevels = async (folder: string): Promise<void> => {
+	if (existsSync(folder)) return;
+	await makeLevels(dirname(folder));
+	await mkdir(folder, { mode: 0o700 });
+};
+
 const makeFolder = async (folder: string): Promise<void> => {
 	try {
-		await mkdir(folder, { recursive: true, mode: 0o700 });
+		await makeLevels(folder);
 	} catch (error) {
 		throw new OrionError("FOLDER_NOT_WRITABLE", { folder, detail: error instanceof Error ? error.message : "unknown" }, { cause: error });
 	}
@@ -49,7 +57,8 @@ export const openDataFolder = async (folder: string): Promise<MeshIdentity> => {
 	} catch {
 		throw new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail: "is not JSON; restore it from a backup" });
 	}
-	if (typeof value.format !== "number" || typeof value.mesh !== "string") throw new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail: "has no format or mesh; restore it from a backup" });
+	if (typeof value.format !== "number" || typeof value.mesh !== "string")
+		throw new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail: "has no format or mesh; restore it from a backup" });
 	if (value.format > FORMAT) throw new OrionError("FOLDER_NEWER", { folder, found: value.format, known: FORMAT });
 	return { mesh: value.mesh };
 };
@@ -72,6 +81,7 @@ export interface RunFile {
 	readonly tokenFile: string;
 }
 
-export const writeRunFile = (folder: string, run: Omit<RunFile, "schema">): Promise<void> => writeKept(folder, "run.json", `${JSON.stringify({ schema: "orion.run/1", ...run })}\n`, 0o600);
+export const writeRunFile = (folder: string, run: Omit<RunFile, "schema">): Promise<void> =>
+	writeKept(folder, "run.json", `${JSON.stringify({ schema: "orion.run/1", ...run })}\n`, 0o600);
 
 export const removeRunFile = (folder: string): Promise<void> => rm(join(folder, "run.json"), { force: true });

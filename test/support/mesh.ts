@@ -124,7 +124,8 @@ export class TestMesh {
 
 	async remove(): Promise<void> {
 		await this.kill();
-		rmSync(this.folder, { recursive: true, force: true });
+		// An agent whose mesh was killed is still on its way out.
+		rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 	}
 
 	async ask<T>(path: string, init: RequestInit = {}): Promise<T> {
