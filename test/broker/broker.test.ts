@@ -22,6 +22,7 @@ describe.each([4, 5] as const)("MQTT version %i", (protocolVersion) => {
 		intake.hold("held");
 		const answer = published(client, "orion/v1/pi-3/evt/backup", numbered("pi-3", 1)).then(() => intake.order.push("answered"));
 		await until("it reached the disk", () => intake.waiting === 1);
+		await rig.lull();
 		expect(intake.order).toEqual([]);
 		intake.hold("open");
 		await answer;
@@ -33,6 +34,8 @@ describe.each([4, 5] as const)("MQTT version %i", (protocolVersion) => {
 		rig.intake.hold("held");
 		const answer = published(client, "orion/v1/pi-3/evt/backup", "rubbish").then(() => rig.intake.order.push("answered"));
 		await until("it reached the disk", () => rig.intake.waiting === 1);
+		await rig.lull();
+		expect(rig.intake.order).toEqual([]);
 		rig.intake.hold("open");
 		await answer;
 		expect(rig.intake.order).toEqual(["quarantined:NOT_JSON", "answered"]);

@@ -102,7 +102,8 @@ describe("names", () => {
 		for (const version of [4, 5] as const) {
 			const raw = await rig.rawConnected("pi-3", version);
 			raw.send(of({ cmd: "subscribe", messageId: 5, subscriptions: [name, "orion/v1/pi-3/cmd/+", name].map((topic) => ({ topic, qos: 1 })) }, version));
-			await until("an answer or the end", () => raw.closed || raw.packets.some(({ cmd }) => cmd === "suback"));
+			if (name === "__proto__") await raw.ended();
+			else expect((await raw.packet("suback")).granted).toContain(1);
 			await end(raw);
 		}
 		await alive(rig);

@@ -35,7 +35,7 @@ describe("what is accepted", () => {
 		["node", "pi-3/ack/process.restart", as("action.receipt", receipt), "accept"],
 		["safety", "pi-3/state", stateOf("pi-3", "ready", 1), "accept"],
 		["node", "pi-3/tlm/host", without(as("host.metrics", { uptimeSeconds: 1 }), "session", "lane", "seq"), "accept"],
-	] as const)("%s on %s: %o", (kind, topic, message, expected) => {
+	] as const)("%s on %s (%#)", (kind, topic, message, expected) => {
 		expect(say(kind, topic, message)).toMatchObject({ kind: expected, envelope: message });
 	});
 	test("measurements without an answer and pulses are shown, not stored", () => {

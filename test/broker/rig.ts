@@ -134,7 +134,7 @@ export class Rig {
 			connectTimeout: 5_000,
 			...options,
 		});
-		client.on("error", () => undefined);
+		client.setMaxListeners(0).on("error", () => undefined);
 		this.#clients.push(client);
 		return client;
 	}
@@ -164,6 +164,16 @@ export class Rig {
 		raw.send(connectPacket(clientId, version));
 		await raw.packet("connack");
 		return raw;
+	}
+
+	/** Time for an answer that should not come: what another connection is told now was sent after it. */
+	async lull(): Promise<void> {
+		const witness = await this.rawConnected("witness");
+		for (const count of [1, 2, 3]) {
+			witness.send(PING);
+			await witness.packet("pingresp", count);
+		}
+		witness.socket.destroy();
 	}
 
 	async close(): Promise<void> {
@@ -240,6 +250,8 @@ export const published = (
 	new Promise((resolve) => {
 		const bytes = message instanceof Uint8Array ? Buffer.from(message) : Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
 		client.publish(topic, bytes, { qos: options.qos ?? 1, retain: options.retain ?? false }, (error) => resolve(error ?? undefined));
+		// Without a reconnect the answer will never come.
+		if (client.options.reconnectPeriod === 0) client.once("close", () => resolve(new Error("the connection ended")));
 	});
 
 /** Granted QoS per filter, 128 and above for refused. */
