@@ -105,7 +105,7 @@ export class Service {
 		await this.#step({
 			kind: "ran",
 			at: this.#now(),
-			living: recorded,
+			living: { pid: recorded.pid, startTicks: recorded.startTicks },
 			how: "adopted",
 			starts,
 			...(intent?.action === undefined ? {} : { action: intent.action }),

@@ -38,7 +38,9 @@ export const startAgentProcess = (options: { readonly folder: string; readonly o
 	const start = (): void => {
 		const beganMs = performance.now();
 		// Its standard input ends with this process, however that ends: the agent then leaves, and its services stay.
-		const started = spawn(process.execPath, ["--max-semi-space-size=1", agentProgram(), "--state", options.folder, "--with-parent"], { stdio: ["pipe", "pipe", "pipe"] });
+		const started = spawn(process.execPath, ["--max-semi-space-size=1", agentProgram(), "--state", options.folder, "--with-parent"], {
+			stdio: ["pipe", "pipe", "pipe"],
+		});
 		child = started;
 		const lines = (stream: NodeJS.ReadableStream): void => {
 			createInterface({ input: stream }).on("line", (line) => {

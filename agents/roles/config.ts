@@ -6,7 +6,7 @@ import { fail } from "../../contracts/errors.ts";
 import type { ConfigOrion } from "../../contracts/gen/types.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { checkYaml } from "../../core/service/checked-yaml.ts";
-import { loadPolicy, type LoadedPolicy, missingPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
+import { type LoadedPolicy, loadPolicy, missingPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import { readText } from "./kept-files.ts";
 
 export interface FoundConfig {

@@ -31,7 +31,8 @@ const parseRows = (text: string): Map<string, Row> => {
 	const rows = new Map<string, Row>();
 	for (const [node, row] of Object.entries(nodes)) {
 		const { password, addedWallMs } = row as Partial<Row>;
-		if (!NODE_ID.test(node) || typeof password !== "string" || typeof addedWallMs !== "number") return damaged(`has a broken row for ${node}; restore it from a backup`);
+		if (!NODE_ID.test(node) || typeof password !== "string" || typeof addedWallMs !== "number")
+			return damaged(`has a broken row for ${node}; restore it from a backup`);
 		rows.set(node, { password, addedWallMs });
 	}
 	return rows;
@@ -48,7 +49,9 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 	// One write at a time, so that two changes at once both stay.
 	let saving: Promise<void> = Promise.resolve();
 	const save = (): Promise<void> => {
-		saving = saving.then(() => files.write(FILE, `${JSON.stringify({ schema: "orion.node-register/1", nodes: Object.fromEntries(rows) }, null, "\t")}\n`, "secret"));
+		saving = saving.then(() =>
+			files.write(FILE, `${JSON.stringify({ schema: "orion.node-register/1", nodes: Object.fromEntries(rows) }, null, "\t")}\n`, "secret"),
+		);
 		return saving;
 	};
 	const renew = async (node: string): Promise<string> => {
@@ -61,7 +64,8 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 		renew,
 		nodes: () => [...rows].map(([node, { addedWallMs }]) => ({ node, addedWallMs })),
 		add: async (node) => {
-			if (!NODE_ID.test(node) || RESERVED_NODES.includes(node)) return fail("USAGE", { detail: `${node} is no node name: 1 to 32 of a-z, 0-9 and -, not ${RESERVED_NODES.join(" or ")}` });
+			if (!NODE_ID.test(node) || RESERVED_NODES.includes(node))
+				return fail("USAGE", { detail: `${node} is no node name: 1 to 32 of a-z, 0-9 and -, not ${RESERVED_NODES.join(" or ")}` });
 			if (rows.has(node)) return fail("USAGE", { detail: `there is a node ${node} already; remove it first with: orion node rm ${node}` });
 			return ok({ username: node, password: await renew(node) });
 		},

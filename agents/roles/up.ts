@@ -4,10 +4,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Broker, openBroker } from "../../broker/broker.ts";
 import { type Fault, OrionError } from "../../contracts/errors.ts";
+import type { Level } from "../../core/policy.ts";
 import { type Core, openCore } from "../../core/service/core.ts";
 import { openHttp } from "../../core/service/http.ts";
-import { identityOf, keyOfRecord } from "../../core/service/journal.ts";
-import type { Level } from "../../core/policy.ts";
+import { gapOfRecord, identityOf, keyOfRecord } from "../../core/service/journal.ts";
 import type { World } from "../../core/service/world.ts";
 import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
@@ -82,7 +82,15 @@ const linkTo = (broker: Broker) => ({
 });
 
 /** The agent of this host is a node like any other; its credential is made anew at each start and lies only in its own folder. */
-const prepareAgent = async (folder: string, node: string, mesh: string, url: string, core: Core, register: OpenRegister, config: FoundConfig): Promise<void> => {
+const prepareAgent = async (
+	folder: string,
+	node: string,
+	mesh: string,
+	url: string,
+	core: Core,
+	register: OpenRegister,
+	config: FoundConfig,
+): Promise<void> => {
 	await keptFiles(folder);
 	const { processes = {}, host = {} } = config.value;
 	const coreKeys = [{ keyId: core.key.keyId, publicKey: core.key.publicKey }];
@@ -123,12 +131,32 @@ const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> =>
 	const register = await openNodeRegister(await keptFiles(data), clock);
 	const instance = randomBytes(8).toString("hex");
 	const level = options.level === undefined ? {} : { level: options.level };
-	const core = await openCore({ log, mesh, code: VERSION, data, host: node, instance, policy, readPolicy: () => rereadPolicies(options), register, world, losses: log.losses, ...level });
+	const core = await openCore({
+		log,
+		mesh,
+		code: VERSION,
+		data,
+		host: node,
+		instance,
+		policy,
+		readPolicy: () => rereadPolicies(options),
+		register,
+		world,
+		losses: log.losses,
+		...level,
+	});
 	opened.add(() => core.close());
 	part("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
 
 	const host = config.value.mqtt?.host ?? "127.0.0.1";
-	const broker = await openBroker({ mesh, host, port: options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT, credentials: register, intake: core.intake, instance });
+	const broker = await openBroker({
+		mesh,
+		host,
+		port: options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT,
+		credentials: register,
+		intake: core.intake,
+		instance,
+	});
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;
 	part("broker", mqtt);
@@ -179,6 +207,7 @@ const openLog = (options: UpOptions, mesh: string) =>
 		mesh,
 		keyOf: keyOfRecord,
 		identityOf,
+		gapOf: gapOfRecord,
 		acceptLoss: options.acceptLoss,
 		onFatal: options.onFatal,
 	});

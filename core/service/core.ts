@@ -1,5 +1,5 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
-import { ENVELOPE_BYTES_MAX, type Envelope, parseEnvelope } from "../../contracts/envelope.ts";
+import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Log } from "../../log/port.ts";
@@ -115,7 +115,14 @@ const deskOf = (parts: Parts): CoreDesk => {
 				await parts.intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
 				return judged;
 			}
-			const kept = await parts.intake.accept({ identity: sender, topic: "POST /events", envelope: judged.value, bytes });
+			// An operator who names no node speaks for the host at which he sits.
+			const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
+			const kept = await parts.intake.accept({
+				identity: sender,
+				topic: "POST /events",
+				envelope: named,
+				bytes: named === judged.value ? bytes : encodeEnvelope(named),
+			});
 			if (kept.kind === "fork") return { ok: false, fault: kept.fault };
 			return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
 		},

@@ -3,7 +3,7 @@ import { uuidv7 } from "uuidv7";
 import { type Envelope, encodeEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
 import { OrionError } from "../../contracts/errors.ts";
 import { isoTime } from "../../contracts/time.ts";
-import type { AppendOutcome, Entry, EntryKey, Log } from "../../log/port.ts";
+import type { AppendOutcome, Entry, EntryKey, Gap, Log } from "../../log/port.ts";
 import type { LogRecord } from "./ports.ts";
 import type { HostClock } from "./world.ts";
 
@@ -89,7 +89,11 @@ export const openJournal = (options: { readonly log: Log; readonly mesh: string;
 
 	const store = async (envelopes: readonly Envelope[], entries: readonly Entry[]): Promise<readonly AppendOutcome[]> => {
 		for (const entry of entries) bytesAppended += entry.bytes.byteLength;
-		const outcomes = await log.append(entries);
+		const outcomes = await log.append(entries).catch((error: unknown) => {
+			// The clock record, if there was one, is not in the log: the next append brings another.
+			tickedMs = Number.NEGATIVE_INFINITY;
+			throw error;
+		});
 		for (const [index, outcome] of outcomes.entries()) {
 			const envelope = envelopes[index];
 			if (outcome.kind === "stored" && envelope !== undefined) newest.put(outcome.position, envelope);
@@ -164,3 +168,11 @@ export const keyOfEnvelope = (envelope: Envelope): EntryKey | undefined => {
 
 /** The same from a record on disk, to know it again after a restart. */
 export const keyOfRecord = (record: Uint8Array): EntryKey | undefined => keyOfEnvelope(parseStored(record));
+
+/** The hole that a record accounts for, so that a restart does not account for it again. */
+export const gapOfRecord = (record: Uint8Array): Gap | undefined => {
+	const envelope = parseStored(record);
+	if (envelope.type !== "dev.orion.log.gap.v1") return undefined;
+	const { source, session, lane, fromSeq, toSeq } = envelope.data;
+	return { source, session, lane, fromSeq, toSeq };
+};
