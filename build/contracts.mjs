@@ -18,8 +18,20 @@ export const readSchemas = () =>
 
 const HEADER = "// Generated from contracts/schemas by `npm run generate`. Do not edit.\n";
 /** Contracts that say how core and node files look, not how a message looks. */
-const FILE_FAMILIES = ["policy.actions", "policy.autonomy", "policy.correlation", "policy.limits", "policy.robot", "config.orion"];
+const FILE_FAMILIES = [
+	"policy.actions",
+	"policy.autonomy",
+	"policy.correlation",
+	"policy.limits",
+	"policy.robot",
+	"config.orion",
+	"config.node",
+	"kept.services",
+];
 const WIRE_FAMILIES = ["action.command", "core.beacon", "node.pulse", "node.watermark", "node.verdict"];
+/** Travels in an envelope and is not recorded. */
+const LIVE_FAMILIES = ["node.pulse"];
+const isRecord = (name) => name !== "envelope" && !FILE_FAMILIES.includes(name) && !WIRE_FAMILIES.includes(name);
 
 const typesOf = async (schemas) => {
 	const parts = [];
@@ -28,7 +40,7 @@ const typesOf = async (schemas) => {
 		const plain = JSON.parse(JSON.stringify(schema, (key, value) => (key === "maxItems" || key === "minItems" ? undefined : value)));
 		parts.push(await compile(plain, schema.title, { bannerComment: "", additionalProperties: false, format: false }));
 	}
-	const record = schemas.filter(({ name }) => name !== "envelope" && !FILE_FAMILIES.includes(name) && !WIRE_FAMILIES.includes(name));
+	const record = schemas.filter(({ name }) => isRecord(name));
 	const map = record.map(({ name, schema }) => `\t"dev.orion.${name}.v1": ${schema.title};`).join("\n");
 	const names = schemas.map(({ name, schema }) => `\t"${name}": ${schema.title};`).join("\n");
 	return `${HEADER}${parts.join("\n")}\n/** What is recorded in the log, by CloudEvents type. */\nexport interface RecordTypes {\n${map}\n}\n\n/** Every contract, by name. */\nexport interface Contracts {\n${names}\n}\n`;
@@ -68,15 +80,19 @@ const indexOf = (schemas) => {
 	const names = schemas.map(({ name }) => camel(name));
 	const declarations = `${HEADER}import type { ValidateFunction } from "./validate-function.ts";\n${names.map((name) => `export const ${name}: ValidateFunction;`).join("\n")}\n`;
 	const table = schemas.map(({ name }) => `\t"${name}": validators.${camel(name)},`).join("\n");
+	const enveloped = schemas
+		.filter(({ name }) => isRecord(name) || LIVE_FAMILIES.includes(name))
+		.map(({ name }) => `\t"${name}",`)
+		.join("\n");
 	const known = schemas.map(({ name, schema }) => `\t"${name}": ${JSON.stringify(Object.keys(schema.properties ?? {}))},`).join("\n");
-	const index = `${HEADER}import type { Contracts } from "./types.ts";\nimport type { ValidateFunction } from "./validate-function.ts";\nimport * as validators from "./validators.js";\n\nexport const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {\n${table}\n};\n\n/** Top-level fields that each contract names; others are kept and reported once. */\nexport const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> = {\n${known}\n};\n`;
+	const index = `${HEADER}import type { Contracts } from "./types.ts";\nimport type { ValidateFunction } from "./validate-function.ts";\nimport * as validators from "./validators.js";\n\nexport const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {\n${table}\n};\n\n/** Contracts of what travels in an envelope: records and the pulse. The others are files, signed payloads and what core tells a node. */\nexport const ENVELOPED: readonly (keyof Contracts)[] = [\n${enveloped}\n];\n\n/** Top-level fields that each contract names; others are kept and reported once. */\nexport const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> = {\n${known}\n};\n`;
 	return { declarations, index };
 };
 
 const VALIDATE_FUNCTION = `${HEADER}/** A standalone validator: true, or false with the first error. */
 export interface ValidateFunction {
 	(data: unknown): boolean;
-	errors?: readonly { readonly instancePath: string; readonly keyword: string; readonly message?: string; readonly params: Readonly<Record<string, unknown>> }[] | null;
+	errors?: readonly { readonly instancePath: string; readonly keyword: string; readonly propertyName?: string; readonly message?: string; readonly params: Readonly<Record<string, unknown>> }[] | null;
 }
 `;
 

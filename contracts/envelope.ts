@@ -1,7 +1,7 @@
 // The message of the mesh: parses unknown bytes into an envelope whose data obeys the contract of its type, or says exactly what broke.
 import { fail } from "./errors.ts";
 import type { Contracts, Envelope as EnvelopeSchema, RecordTypes } from "./gen/types.ts";
-import { KNOWN_FIELDS, VALIDATORS } from "./gen/validate.ts";
+import { ENVELOPED, KNOWN_FIELDS, VALIDATORS } from "./gen/validate.ts";
 import type { ValidateFunction } from "./gen/validate-function.ts";
 import { type Fail, ok, type Result } from "./result.ts";
 
@@ -20,19 +20,29 @@ export const DEPTH_MAX = 16;
 
 const RECORD_TYPE = /^dev\.orion\.([a-z]+\.[a-z]+)\.v([1-9]\d{0,3})$/;
 const CONTRACT_GENERATION = 1;
+const CONTRACTS_BY_NAME: ReadonlyMap<string, keyof Contracts> = new Map(ENVELOPED.map((name) => [name, name]));
 
-/** "dev.orion.alert.firing.v1" -> "alert.firing"; undefined for a type without a contract here. */
+/** "dev.orion.alert.firing.v1" -> "alert.firing"; undefined for a type without a contract here, and for what is no message: a file, a signed payload. */
 export const contractOf = (type: string): keyof Contracts | undefined => {
 	const match = RECORD_TYPE.exec(type);
 	if (match?.[1] === undefined || Number(match[2]) !== CONTRACT_GENERATION) return undefined;
-	return Object.hasOwn(VALIDATORS, match[1]) ? (match[1] as keyof Contracts) : undefined;
+	return CONTRACTS_BY_NAME.get(match[1]);
+};
+
+/** One step of a JSON pointer (RFC 6901). */
+const step = (name: string): string => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+
+type Violation = NonNullable<ValidateFunction["errors"]>[number];
+
+/** The property that is meant where the validator names only the object around it: missing, not allowed, or badly named. */
+const namedIn = ({ params, propertyName }: Violation): string => {
+	const name = params["missingProperty"] ?? params["additionalProperty"] ?? propertyName;
+	return name === undefined ? "" : step(String(name));
 };
 
 const violation = (schema: string, validate: ValidateFunction, prefix: string): Fail => {
 	const first = validate.errors?.[0];
-	const missing = first?.keyword === "required" ? `/${String(first.params["missingProperty"])}` : "";
-	const extra = first?.keyword === "additionalProperties" ? `/${String(first.params["additionalProperty"])}` : "";
-	const pointer = `${prefix}${first?.instancePath ?? ""}${missing}${extra}`;
+	const pointer = `${prefix}${first?.instancePath ?? ""}${first === undefined ? "" : namedIn(first)}`;
 	const allowed = first?.keyword === "enum" ? `: ${JSON.stringify(first.params["allowedValues"])}` : "";
 	return fail("CONTRACT_VIOLATED", { schema, pointer, detail: `${first?.message ?? "invalid"}${allowed}` });
 };

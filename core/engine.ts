@@ -7,13 +7,15 @@ import { decideDecisions, foldDecisions } from "./brain/brain.ts";
 import { foldRuns } from "./commander/fold.ts";
 import { decideRuns } from "./commander/runs.ts";
 import { decideIncidents, foldIncidents } from "./guardian/incidents.ts";
+import { foldPresence } from "./guardian/presence.ts";
 import { foldSymptoms } from "./guardian/symptoms.ts";
-import type { Policy } from "./policy.ts";
+import type { CorrelationRule, Policy } from "./policy.ts";
 import { type Draft, isOutput, type Recorded } from "./record.ts";
 import type { EngineState } from "./state.ts";
 
-/** More than this from one input is a loop of ours, not a busy day. */
-const OUTPUTS_MAX = 4_096;
+/** More than this from one input is a loop of ours, not a busy day: a start may have to speak of everything that is known, but only so often. */
+const outputsMax = ({ symptoms, incidents, actions }: EngineState): number =>
+	4_096 + 16 * (Object.keys(symptoms).length + Object.keys(incidents).length + Object.keys(actions).length);
 
 const foldClock = (state: EngineState, { envelope }: Recorded): EngineState => {
 	switch (envelope.type) {
@@ -28,11 +30,22 @@ const foldClock = (state: EngineState, { envelope }: Recorded): EngineState => {
 	}
 };
 
-const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState =>
-	envelope.type === "dev.orion.policy.activated.v1" ? { ...state, policy: envelope.data.content as unknown as Policy, policyHash: envelope.data.hash } : state;
+const rulesByType = ({ rules }: Policy): EngineState["rulesByType"] => {
+	const byType: Record<string, CorrelationRule[]> = {};
+	for (const rule of rules) {
+		for (const type of new Set([rule.on, ...rule.clear])) byType[type] = [...(byType[type] ?? []), rule];
+	}
+	return byType;
+};
+
+const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState => {
+	if (envelope.type !== "dev.orion.policy.activated.v1") return state;
+	const policy = envelope.data.content as unknown as Policy;
+	return { ...state, policy, policyHash: envelope.data.hash, rulesByType: rulesByType(policy) };
+};
 
 /** Everything that may change the state, in order: what is so (symptoms) before what follows from it. */
-const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldIncidents, foldDecisions, foldRuns] as const;
+const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldPresence, foldIncidents, foldDecisions, foldRuns] as const;
 
 /** Pure: the state after a record, whether it is an input or a recorded output. */
 export const fold = (state: EngineState, record: Recorded): EngineState => FOLDS.reduce((folded, next) => next(folded, record), state);
@@ -80,11 +93,12 @@ export const step = (state: EngineState, input: Recorded): EngineStep => {
 	let current = fold(state, input);
 	const outputs: Envelope[] = [];
 	const queue: Recorded[] = [input];
+	const most = outputsMax(current);
 	for (let index = 0; index < queue.length; index++) {
 		const record = queue[index];
 		if (record === undefined) break;
 		for (const made of decideParts(current, record)) {
-			assert(outputs.length < OUTPUTS_MAX, `one input led to more than ${OUTPUTS_MAX} outputs`);
+			assert(outputs.length < most, `one input led to more than ${most} outputs`);
 			const envelope = finish(current, made, input, outputs.length);
 			const output = { position: 0, envelope };
 			current = fold(current, output);

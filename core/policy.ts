@@ -55,6 +55,8 @@ export interface CorrelationRule extends Row {
 	readonly equals?: Readonly<Record<string, Scalar>>;
 	readonly clearEquals?: Readonly<Record<string, Scalar>>;
 	readonly forMs: number;
+	/** 0: only an event clears it. */
+	readonly quietForMs: number;
 	readonly severity: Severity | "from-event";
 	readonly title: string;
 }
@@ -85,11 +87,15 @@ export const actionRule = (policy: Policy, action: string): ActionRule | undefin
 export const fill = (text: string, values: Readonly<Record<string, Scalar | undefined>>): string =>
 	text.replace(/\{(\w+)\}/g, (whole, name: string) => (values[name] === undefined ? whole : String(values[name])));
 
-/** What rows may speak of in an event: the fields of its data that are scalars, and its node. */
-export const factsOf = (envelope: Envelope<RecordType>, node: string): Readonly<Record<string, Scalar | undefined>> => {
-	const facts: Record<string, Scalar | undefined> = { node };
+/**
+ * What rows may speak of in an event: the fields of its data that are scalars, and its node.
+ * `node` is who sent it, whatever its data says: nobody raises a symptom for another node. Only core's own records (undefined) name one.
+ */
+export const factsOf = (envelope: Envelope<RecordType>, node: string | undefined): Readonly<Record<string, Scalar | undefined>> => {
+	const facts: Record<string, Scalar | undefined> = { node: "core" };
 	for (const [name, value] of Object.entries(envelope.data)) {
 		if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") facts[name] = value;
 	}
+	if (node !== undefined) facts["node"] = node;
 	return facts;
 };

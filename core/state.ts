@@ -1,6 +1,6 @@
 // What the engine knows: plain JSON that a fold over the log builds, and nothing else may change.
 import type { ClockQuality } from "../contracts/time.ts";
-import type { Level, Policy, Severity } from "./policy.ts";
+import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
 export const STATE_SCHEMA = 1;
@@ -41,6 +41,16 @@ export interface Symptom {
 	/** Facts of the newest event, for people. */
 	readonly detail?: string;
 	readonly events: readonly number[];
+	/** Where its newest event stood in its sender's own numbering: one that comes later but was said earlier is no news. */
+	readonly said?: Said;
+}
+
+export interface Said {
+	readonly source: string;
+	readonly lane: string;
+	/** Counter of the session. */
+	readonly counter: number;
+	readonly seq: number;
 }
 
 export interface Incident {
@@ -104,6 +114,8 @@ export interface EngineState {
 	readonly level: Level;
 	readonly policy: Policy | null;
 	readonly policyHash: string;
+	/** The rules of the policy by the event types that they listen to. */
+	readonly rulesByType: Readonly<Record<string, readonly CorrelationRule[]>>;
 	readonly nodes: Readonly<Record<string, NodeView>>;
 	readonly symptoms: Readonly<Record<string, Symptom>>;
 	readonly incidents: Readonly<Record<string, Incident>>;
@@ -120,6 +132,7 @@ export const emptyState = (mesh: string): EngineState => ({
 	level: "N0",
 	policy: null,
 	policyHash: "",
+	rulesByType: {},
 	nodes: {},
 	symptoms: {},
 	incidents: {},
@@ -127,6 +140,9 @@ export const emptyState = (mesh: string): EngineState => ({
 	actions: {},
 	targets: {},
 });
+
+/** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */
+export const rowOf = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
 
 /** A copy of a table with one row put in. */
 export const put = <T>(table: Readonly<Record<string, T>>, key: string, row: T): Readonly<Record<string, T>> => ({ ...table, [key]: row });

@@ -3,11 +3,13 @@ import { actionRule } from "./policy.ts";
 import { type EngineState, openIncidents } from "./state.ts";
 
 function* symptomTimers(state: EngineState): Iterable<number> {
-	const timed = new Map(state.policy?.rules.filter((rule) => rule.forMs > 0).map((rule) => [rule.id, rule]));
+	const timed = new Map(state.policy?.rules.filter((rule) => rule.forMs > 0 || rule.quietForMs > 0).map((rule) => [rule.id, rule]));
 	if (timed.size === 0) return;
 	for (const symptom of Object.values(state.symptoms)) {
 		const rule = timed.get(symptom.rule);
-		if (rule === undefined || state.incidents[state.incidentOf[symptom.id] ?? ""]?.status === "open") continue;
+		if (rule === undefined) continue;
+		if (rule.quietForMs > 0 && symptom.firing) yield symptom.seenMs + rule.quietForMs;
+		if (state.incidents[state.incidentOf[symptom.id] ?? ""]?.status === "open") continue;
 		if (rule.kind === "absence") yield symptom.seenMs + rule.forMs;
 		else if (symptom.firing) yield symptom.sinceMs + rule.forMs;
 	}

@@ -1,6 +1,6 @@
 // What turns bytes into frames on a noisy line and back: delimiters, byte stuffing and the checksum, before any meaning.
 
-export const DELIMITER = 0;
+const DELIMITER = 0;
 /** The longest stuffed run between two delimiters; anything longer is noise. */
 export const STUFFED_BYTES_MAX = 56;
 

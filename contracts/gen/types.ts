@@ -71,6 +71,9 @@ action: string
  * arguments of the action
  */
 args: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -89,6 +92,9 @@ approval?: string
  * policy it was decided under
  */
 policyHash: string
+/**
+ * which core, and which of its starts: fences off a deposed one
+ */
 coreTerm: {
 /**
  * raised at each start of core
@@ -134,7 +140,7 @@ node: string
  */
 position: number
 /**
- * the command
+ * the command as a compact JWS
  */
 jws: string
 /**
@@ -179,12 +185,18 @@ repeat?: boolean
  * the node's own marks, so that core can see what it is behind of
  */
 marks?: {
+/**
+ * mark
+ */
 [k: string]: string | number
 }
 /**
  * what the action reports
  */
 result?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 }
@@ -217,6 +229,9 @@ name: string
  * arguments of the action
  */
 args: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -370,7 +385,7 @@ export interface ClockTick {
  */
 engineMs: number
 /**
- * wall time, milliseconds since 1970 UTC
+ * wall time, milliseconds since 1970 UTC, up to the end of the year 9999
  */
 wallMs: number
 /**
@@ -392,13 +407,98 @@ monoMs?: number
 }
 
 /**
+ * node.json: how one node reaches its mesh, whom it obeys, and what it looks after. Written by whoever made the node.
+ */
+export interface ConfigNode {
+/**
+ * format
+ */
+schema: "orion.node-config/1"
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * name of this node; `all` and `core` are taken
+ */
+node: string
+/**
+ * address of the broker
+ */
+url: string
+/**
+ * user at the broker
+ */
+username: string
+/**
+ * password at the broker
+ */
+password: string
+/**
+ * keys whose commands and beacons are obeyed
+ */
+coreKeys: {
+/**
+ * first 16 hex characters of the SHA-256 of the public key
+ */
+keyId: string
+/**
+ * raw Ed25519 public key, base64url
+ */
+publicKey: string
+}[]
+/**
+ * supervised commands by service name
+ */
+processes?: {
+[k: string]: {
+/**
+ * program and arguments, no shell
+ * 
+ * Items: argument
+ */
+command: string[]
+/**
+ * working folder
+ */
+cwd?: string
+/**
+ * environment added to the agent's
+ */
+env?: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * how long it may take to end before it is killed
+ */
+stopWithin?: string
+}
+}
+/**
+ * what this host measures of itself
+ */
+host?: {
+/**
+ * how often the host is measured
+ */
+every?: string
+}
+}
+
+/**
  * orion.yaml: what this host is and watches.
  */
 export interface ConfigOrion {
 /**
- * name of this node (default: the host name)
+ * name of this node (default: the host name); `all` and `core` are taken
  */
 node?: string
+/**
+ * where the broker listens
+ */
 mqtt?: {
 /**
  * address to listen on
@@ -409,6 +509,9 @@ host?: string
  */
 port?: number
 }
+/**
+ * where the API listens, on loopback
+ */
 http?: {
 /**
  * port on loopback, 0 = any free one
@@ -445,6 +548,9 @@ env?: {
 stopWithin?: string
 }
 }
+/**
+ * what this host measures of itself
+ */
 host?: {
 /**
  * how often the host is measured
@@ -469,6 +575,9 @@ v: 1
  * mesh id
  */
 mesh: string
+/**
+ * which core, and which of its starts: fences off a deposed one
+ */
 coreTerm: {
 /**
  * raised at each start of core
@@ -498,7 +607,7 @@ policyHash: string
  */
 latched: string[]
 /**
- * newest tick heard per node
+ * newest tick heard per node, its monotonic milliseconds
  */
 ticks: {
 /**
@@ -532,6 +641,9 @@ action?: string
  * arguments of the action
  */
 args?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -645,6 +757,9 @@ stateSchema: number
  * policy in force
  */
 policyHash: string
+/**
+ * which core, and which of its starts: fences off a deposed one
+ */
 coreTerm: {
 /**
  * raised at each start
@@ -998,6 +1113,120 @@ value?: number
 }
 
 /**
+ * services.json: what a node knows of the processes that it supervises, across its own restarts.
+ */
+export interface KeptServices {
+/**
+ * format
+ */
+schema: "orion.services/1"
+/**
+ * by service name
+ */
+services: {
+[k: string]: {
+/**
+ * what it was when this was written
+ */
+phase: ("starting" | "running" | "down" | "stopped-by-agent" | "stopped-by-action")
+/**
+ * starts since this folder was made
+ */
+starts: number
+/**
+ * the process, if one runs or did
+ */
+process?: {
+/**
+ * process id
+ */
+pid: number
+/**
+ * start time, clock ticks since boot (field 22 of /proc/<pid>/stat)
+ */
+startTicks: number
+/**
+ * SHA-256 of its command line as the kernel shows it
+ */
+argvHash: string
+/**
+ * boot that the ticks count from
+ */
+bootId: string
+}
+/**
+ * a start that was about to happen: its process is found by this if the agent died before it was recorded
+ */
+intent?: {
+/**
+ * value of ORION_START in the environment of the process
+ */
+mark: string
+/**
+ * no earlier than this, clock ticks since boot
+ */
+fromTicks: number
+/**
+ * boot that the ticks count from
+ */
+bootId: string
+/**
+ * action that asked for the start
+ */
+action?: string
+}
+/**
+ * newest action that started or stopped it
+ */
+action?: string
+/**
+ * its newest unasked ends
+ * 
+ * Items: milliseconds since boot
+ */
+downsBootMs: number[]
+/**
+ * boot that downsBootMs counts from
+ */
+bootId?: string
+/**
+ * when its flapping was last reported, milliseconds since boot
+ */
+flappingSaidBootMs?: number
+/**
+ * how it ended the last time
+ */
+lastDown?: {
+/**
+ * what is known
+ */
+cause: ("exited" | "killed" | "not-started" | "gone-while-away")
+/**
+ * process id it had
+ */
+pid?: number
+/**
+ * exit code
+ */
+exitCode?: number
+/**
+ * signal that ended it
+ */
+signal?: string
+/**
+ * its last line, or why it could not be started
+ */
+detail?: string
+/**
+ * how long it ran, milliseconds
+ */
+aliveMs?: number
+}
+}
+}
+}
+
+/**
  * An operator set the autonomy level.
  */
 export interface LevelSet {
@@ -1254,11 +1483,11 @@ node: string
  */
 counter: number
 /**
- * session that the lanes speak of
+ * session that the lanes speak of; empty if core knows none
  */
 session: string
 /**
- * per lane
+ * per lane: the highest seq up to which everything is durable or accounted for
  */
 lanes: {
 /**
@@ -1410,6 +1639,9 @@ args: string[]
  * how old a command may be when it is carried out
  */
 notAfter: string
+/**
+ * when the action counts as having helped
+ */
 verify: {
 /**
  * how long the symptom must stay clear
@@ -1436,6 +1668,9 @@ cooldown: string
  * executions per target in an hour
  */
 budgetPerHour: number
+/**
+ * when no more attempts are made
+ */
 breaker: {
 /**
  * failed verifications in a row that open it
@@ -1590,12 +1825,18 @@ clearBelow?: number
  * raises only if these fields of data have these values
  */
 equals?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
  * clears only if these fields of data have these values
  */
 clearEquals?: {
+/**
+ * value
+ */
 [k: string]: string | number | boolean
 }
 /**
@@ -1610,6 +1851,10 @@ severity: (("info" | "warning" | "error" | "critical") | "from-event")
  * one sentence; {node}, {service}, {name}, {value}, {threshold} and {summary} are filled in
  */
 title: string
+/**
+ * event: over when it was not seen for this long, for events that nothing clears
+ */
+quietFor?: string
 }[]
 }
 
@@ -1773,7 +2018,7 @@ turnMaxDegrees: number
  */
 gaits: {
 tripod: Gait
-ripple: Gait
+ripple: Gait1
 }
 /**
  * legs that get power together, in this order
@@ -1834,7 +2079,7 @@ cut: number
 armMin: number
 }
 /**
- * leg 1 to 6, clockwise or counter-clockwise around the body or by side: neighbours says which
+ * leg 1 to 6; neighbours says how they stand around the body
  * 
  * Items: a leg
  */
@@ -1903,9 +2148,32 @@ min: number
 max: number
 }
 /**
- * a gait
+ * three feet at a time
  */
 export interface Gait {
+/**
+ * part of a cycle that a foot stands
+ */
+dutyRatio: number
+/**
+ * a cycle at the fastest
+ */
+periodMs: number
+/**
+ * height of a step
+ */
+liftMm: number
+/**
+ * leg 1 to 6
+ * 
+ * Items: of the leg's own phase
+ */
+offsets: number[]
+}
+/**
+ * one foot at a time
+ */
+export interface Gait1 {
 /**
  * part of a cycle that a foot stands
  */
@@ -2208,6 +2476,7 @@ export interface Contracts {
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"clock.tick": ClockTick;
+	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;
 	"decision.made": DecisionMade;
@@ -2218,6 +2487,7 @@ export interface Contracts {
 	"incident.reopened": IncidentReopened;
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
+	"kept.services": KeptServices;
 	"level.set": LevelSet;
 	"log.gap": LogGap;
 	"log.loss": LogLoss;

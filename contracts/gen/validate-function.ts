@@ -2,5 +2,5 @@
 /** A standalone validator: true, or false with the first error. */
 export interface ValidateFunction {
 	(data: unknown): boolean;
-	errors?: readonly { readonly instancePath: string; readonly keyword: string; readonly message?: string; readonly params: Readonly<Record<string, unknown>> }[] | null;
+	errors?: readonly { readonly instancePath: string; readonly keyword: string; readonly propertyName?: string; readonly message?: string; readonly params: Readonly<Record<string, unknown>> }[] | null;
 }

@@ -4,8 +4,11 @@ import { type Draft, draft, type Recorded } from "../record.ts";
 import { type EngineState, type Incident, openIncidents, put } from "../state.ts";
 import { blockedBy, decideAbout } from "./decision.ts";
 
-/** The record id of the cause and a counter give every decision its id, so a replay gives the same ones. */
-export const decisionId = (causeId: string, incident: string): string => `dec-${derivedId(causeId, 0).slice(0, 6)}${derivedId(incident, 1).slice(0, 6)}`;
+/**
+ * The record that caused it and the incident give every decision its id, so a replay gives the same ones. Both are hashed together:
+ * an incident that is reopened for weeks must never see the same id twice, because the action's id follows from it.
+ */
+export const decisionId = (causeId: string, incident: string): string => `dec-${derivedId(`${causeId}\n${incident}`, 0).slice(0, 16)}`;
 
 const decideOn = (state: EngineState, incident: Incident, causeId: string): readonly Draft[] => {
 	if (state.policy === null) return [];
@@ -17,7 +20,8 @@ const decideOn = (state: EngineState, incident: Incident, causeId: string): read
 	if (last?.verdict === decision.verdict && last.action === decision.action && last.blockedBy === blocked && decision.verdict !== "act") return [];
 	const id = decisionId(causeId, incident.id);
 	const made = draft("brain", "dev.orion.decision.made.v1", { decision: id, ...decision }, incident.id, incident.id);
-	if (decision.verdict !== "ask" || incident.asked) return [made];
+	// A budget that is used up without a cure is a person's business too, although it fills again by itself.
+	if ((decision.verdict !== "ask" && !(decision.verdict === "wait" && blocked === "budget")) || incident.asked) return [made];
 	const suggestion = incident.service === undefined ? `orion why ${incident.id}` : `Look at why it ends: orion why ${incident.id}`;
 	return [made, draft("brain", "dev.orion.person.asked.v1", { incident: incident.id, why: decision.why.slice(0, 500), suggestion }, incident.id, incident.id)];
 };

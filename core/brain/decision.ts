@@ -1,7 +1,7 @@
 // Decides what may be done about one incident: the remedy, the gate row for its risk and the level, the guards, and what would change the answer.
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { type ActionRule, actionRule, fill, type GateRow, type Level, type Policy, type RemedyRow, type Risk, riskOf, type Scalar } from "../policy.ts";
-import type { EngineState, Incident, Symptom } from "../state.ts";
+import { type EngineState, type Incident, rowOf, type Symptom } from "../state.ts";
 import { type Guard, guardsOf } from "./guards.ts";
 
 export type Decision = Omit<RecordTypes["dev.orion.decision.made.v1"], "decision">;
@@ -11,14 +11,14 @@ type Facts = Decision["facts"];
 const LEVELS: readonly Level[] = ["N0", "N2", "N3"];
 
 const factsAbout = (state: EngineState, incident: Incident, symptom: Symptom | undefined): Facts => {
-	const position = incident.events.at(-1);
+	const position = symptom?.events.at(-1) ?? incident.events.at(-1);
 	const at = position === undefined ? {} : { position };
 	const measured = symptom?.value === undefined ? {} : { value: symptom.value };
 	const bound = symptom?.threshold === undefined ? {} : { threshold: symptom.threshold };
 	const facts: Facts = [{ name: incident.title, ...measured, ...bound, ...at, ok: true }];
 	if (symptom?.detail !== undefined) facts.push({ name: "what the event said", value: symptom.detail, ...at, ok: true });
 	facts.push({ name: "seen", value: symptom?.count ?? incident.count, unit: "times", ok: true });
-	const node = state.nodes[incident.node];
+	const node = rowOf(state.nodes, incident.node);
 	facts.push({ name: `presence of ${incident.node}`, value: node?.state ?? "unknown", threshold: "ready", ok: node?.state === "ready" });
 	return facts;
 };

@@ -2,7 +2,7 @@
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { sayDuration } from "../../contracts/time.ts";
 import type { ActionRule, Scalar } from "../policy.ts";
-import type { EngineState, Incident, Target } from "../state.ts";
+import { type EngineState, type Incident, rowOf, type Target } from "../state.ts";
 
 export type Guard = RecordTypes["dev.orion.decision.made.v1"]["guards"][number];
 
@@ -44,11 +44,13 @@ const cooldown = (state: EngineState, target: Target): Guard => {
 const budget = (state: EngineState, rule: ActionRule, target: Target): Guard => {
 	const recent = target.executionsMs.filter((ms) => state.clock.engineMs - ms < HOUR_MS);
 	const said = `${recent.length} of ${rule.budgetPerHour} executions in the last hour`;
-	return recent.length < rule.budgetPerHour ? pass("budget", said) : block("budget", said, (recent[0] ?? 0) + HOUR_MS);
+	return recent.length < rule.budgetPerHour
+		? pass("budget", said)
+		: block("budget", said, (recent[recent.length - rule.budgetPerHour] ?? state.clock.engineMs) + HOUR_MS);
 };
 
 const node = (state: EngineState, incident: Incident, rule: ActionRule, args: Readonly<Record<string, Scalar>>): Guard => {
-	const view = state.nodes[incident.node];
+	const view = rowOf(state.nodes, incident.node);
 	if (view === undefined || view.state !== "ready") return block("node", `${incident.node} is ${view?.state ?? "not known"}: nothing queues for it`);
 	if (!view.actions.includes(rule.id)) return block("node", `${incident.node} does not offer ${rule.id}`);
 	const { service } = args;

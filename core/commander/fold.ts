@@ -1,15 +1,14 @@
-// Folds what happened to actions into the state: runs, cooldowns, breakers, budgets, and which nodes are there.
+// Folds what happened to actions into the state: runs, cooldowns, breakers and budgets.
 import type { Envelope } from "../../contracts/envelope.ts";
-import { nodeOfSource, sessionCounter } from "../../contracts/envelope.ts";
 import { freshTarget, targetKey } from "../brain/guards.ts";
 import { actionRule } from "../policy.ts";
 import type { Recorded } from "../record.ts";
-import { type ActionRun, type EngineState, mapRows, put, type Target, without } from "../state.ts";
+import { type ActionRun, type EngineState, mapRows, put, rowOf, type Target, without } from "../state.ts";
 
 const HOUR_MS = 3_600_000;
 
 const changeRun = (state: EngineState, id: string, next: (run: ActionRun) => ActionRun): EngineState => {
-	const run = state.actions[id];
+	const run = rowOf(state.actions, id);
 	return run === undefined ? state : { ...state, actions: put(state.actions, id, next(run)) };
 };
 
@@ -73,28 +72,6 @@ const restarted = (state: EngineState, { data }: Envelope<"dev.orion.engine.star
 	return { ...state, actions, targets };
 };
 
-/** An older (session, conn) never overwrites a newer one: a late will must not bury a node that is back. */
-const presence = (state: EngineState, envelope: Envelope<"dev.orion.node.state.v1">): EngineState => {
-	const node = nodeOfSource(envelope.source);
-	if (node === undefined) return state;
-	const { state: seen, session, conn } = envelope.data;
-	const before = state.nodes[node];
-	if (before !== undefined) {
-		const older = sessionCounter(session) - sessionCounter(before.session) || conn - before.conn;
-		if (older < 0) return state;
-	}
-	const known = before ?? { capabilities: [], actions: [], services: [] };
-	return { ...state, nodes: put(state.nodes, node, { ...known, state: seen, session, conn, changedMs: state.clock.engineMs }) };
-};
-
-const about = (state: EngineState, envelope: Envelope<"dev.orion.node.about.v1">): EngineState => {
-	const node = nodeOfSource(envelope.source);
-	if (node === undefined) return state;
-	const { capabilities, actions, services } = envelope.data;
-	const before = state.nodes[node] ?? { state: "init", session: "0.0", conn: 0, changedMs: state.clock.engineMs };
-	return { ...state, nodes: put(state.nodes, node, { ...before, capabilities, actions, services }) };
-};
-
 /** While verifying, the first sight of a clear symptom is remembered: one that comes back after that is a failure. */
 const sawClear = (state: EngineState): EngineState => {
 	const actions = mapRows(state.actions, (run) => {
@@ -123,10 +100,6 @@ export const foldRuns = (state: EngineState, { envelope }: Recorded): EngineStat
 			return changeTarget(state, envelope.data.key, (target) => ({ ...target, breakerUntilMs: 0 }));
 		case "dev.orion.engine.started.v1":
 			return restarted(state, envelope);
-		case "dev.orion.node.state.v1":
-			return presence(state, envelope);
-		case "dev.orion.node.about.v1":
-			return about(state, envelope);
 		default:
 			return Object.keys(state.actions).length === 0 ? state : sawClear(state);
 	}

@@ -1,11 +1,11 @@
 // Decides the life of an action: requested, handed over, done, verified or not, undone; and when a node is asked what became of it.
 import { derivedId } from "../../contracts/digest.ts";
-import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
+import { type Envelope, nodeOfSource, type RecordTypes } from "../../contracts/envelope.ts";
 import { freshTarget, targetKey } from "../brain/guards.ts";
 import { isRaised, ruleOf } from "../guardian/symptoms.ts";
 import { type ActionRule, actionRule } from "../policy.ts";
 import { type Draft, draft, type Recorded } from "../record.ts";
-import type { ActionRun, EngineState } from "../state.ts";
+import { type ActionRun, type EngineState, rowOf } from "../state.ts";
 
 type End = RecordTypes["dev.orion.action.closed.v1"]["end"];
 
@@ -16,7 +16,7 @@ const request = (state: EngineState, envelope: Envelope<"dev.orion.decision.made
 	const { decision, incident: incidentId, action: name, args, verdict } = envelope.data;
 	const incident = state.incidents[incidentId];
 	const rule = state.policy === null || name === undefined ? undefined : actionRule(state.policy, name);
-	const node = state.nodes[incident?.node ?? ""];
+	const node = rowOf(state.nodes, incident?.node ?? "");
 	if (verdict !== "act" || incident?.status !== "open" || rule === undefined || node?.state !== "ready" || args === undefined) return [];
 	const symptom = state.symptoms[incident.key];
 	if (symptom === undefined || !isRaised(symptom, ruleOf(state, symptom), state.clock.engineMs)) return [];
@@ -60,8 +60,11 @@ const failed = (state: EngineState, run: ActionRun, end: End, why: string): read
 	const outcome = draft(PART, "dev.orion.outcome.failed.v1", { action: run.id, incident: run.incident, why: why.slice(0, 500) }, run.incident, run.id);
 	const opens = rule !== undefined && failures >= rule.breakerFailures;
 	const untilEngineMs = state.clock.engineMs + (rule?.breakerOpenMs ?? 0);
-	const breaker = opens ? [draft(PART, "dev.orion.breaker.opened.v1", { key: run.target, failures, untilEngineMs }, run.incident, run.target)] : [];
-	return [outcome, undo(run, rule), ...breaker, close(state, run, end, why)];
+	// What a restart changed cannot be changed back: taking it back means to stop trying, leave it as found, and call a person.
+	const breaker = opens
+		? [undo(run, rule), draft(PART, "dev.orion.breaker.opened.v1", { key: run.target, failures, untilEngineMs }, run.incident, run.target)]
+		: [];
+	return [outcome, ...breaker, close(state, run, end, why)];
 };
 
 const verified = (state: EngineState, run: ActionRun, clearForMs: number): readonly Draft[] => {
@@ -117,9 +120,10 @@ const ask = (state: EngineState, run: ActionRun): readonly Draft[] => {
 	];
 };
 
-const onReceipt = (state: EngineState, { data }: Envelope<"dev.orion.action.receipt.v1">): readonly Draft[] => {
-	const run = state.actions[data.command];
-	if (run === undefined || run.phase === "verifying") return [];
+const onReceipt = (state: EngineState, { data, source }: Envelope<"dev.orion.action.receipt.v1">): readonly Draft[] => {
+	const run = rowOf(state.actions, data.command);
+	// Only the node that was told may say what became of it.
+	if (run === undefined || run.phase === "verifying" || nodeOfSource(source) !== run.node) return [];
 	const said = [data.reason, data.detail].filter((part) => part !== undefined).join(": ");
 	switch (data.phase) {
 		case "done": {
@@ -153,7 +157,7 @@ export const decideRuns = (state: EngineState, { envelope }: Recorded): readonly
 		case "dev.orion.action.receipt.v1":
 			return onReceipt(state, envelope);
 		case "dev.orion.action.undelivered.v1": {
-			const run = state.actions[envelope.data.action];
+			const run = rowOf(state.actions, envelope.data.action);
 			return run === undefined ? [] : [close(state, run, "undelivered", envelope.data.why)];
 		}
 		case "dev.orion.outcome.verifying.v1":
@@ -164,7 +168,7 @@ export const decideRuns = (state: EngineState, { envelope }: Recorded): readonly
 		case "dev.orion.node.state.v1":
 			// A node that is back is asked about what it was doing when it left.
 			return envelope.data.state === "ready"
-				? runs.flatMap((run) => (run.phase === "unknown" && envelope.source === `/nodes/${run.node}` ? [asked(run)] : []))
+				? runs.flatMap((run) => ((run.phase === "unknown" || run.phase === "dispatched") && envelope.source === `/nodes/${run.node}` ? [asked(run)] : []))
 				: [];
 		default:
 			return runs.flatMap((run) => (run.phase === "verifying" && isAbout(state, run, envelope) ? verify(state, run) : []));

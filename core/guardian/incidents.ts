@@ -2,7 +2,7 @@
 import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
 import { type Draft, draft, type Recorded } from "../record.ts";
 import { type EngineState, type Incident, put, type Symptom } from "../state.ts";
-import { isRaised, ruleOf, touched } from "./symptoms.ts";
+import { isOver, isRaised, ruleOf, touched } from "./symptoms.ts";
 
 const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;
 
@@ -45,28 +45,30 @@ const judge = (state: EngineState, symptom: Symptom, newEvent: boolean, incident
 		const data = { incident: open.id, count: symptom.count, severity: symptom.severity, events: [...symptom.events] };
 		return [draft("guardian", "dev.orion.incident.updated.v1", symptom.value === undefined ? data : { ...data, value: symptom.value }, open.id, symptom.id)];
 	}
-	if (inRepair(state, open) || (rule !== undefined && rule.kind !== "absence" && symptom.firing)) return [];
+	if (inRepair(state, open) || !isOver(symptom, rule, state.clock.engineMs)) return [];
 	const data = { incident: open.id, how: "cleared-by-itself" as const, events: [...symptom.events], openMs: state.clock.engineMs - open.openedMs };
 	return [draft("guardian", "dev.orion.incident.resolved.v1", data, open.id, symptom.id)];
 };
 
 /** Looks at the symptoms that a record touched, and at all of them when time or the rules moved. */
-export const decideIncidents = (state: EngineState, { envelope }: Recorded, incidentId: (symptom: string) => string): readonly Draft[] => {
+export const decideIncidents = (state: EngineState, { envelope, position }: Recorded, incidentId: (symptom: string) => string): readonly Draft[] => {
 	switch (envelope.type) {
 		case "dev.orion.clock.tick.v1": {
-			const timed = new Set(state.policy?.rules.filter((rule) => rule.forMs > 0).map((rule) => rule.id));
+			const timed = new Set(state.policy?.rules.filter((rule) => rule.forMs > 0 || rule.quietForMs > 0).map((rule) => rule.id));
 			return timed.size === 0
 				? []
 				: Object.values(state.symptoms).flatMap((symptom) => (timed.has(symptom.rule) ? judge(state, symptom, false, incidentId) : []));
 		}
 		case "dev.orion.engine.started.v1":
 		case "dev.orion.policy.activated.v1":
+		case "dev.orion.node.removed.v1":
 		case "dev.orion.action.closed.v1":
 			return Object.values(state.symptoms).flatMap((symptom) => judge(state, symptom, false, incidentId));
 		default:
 			return touched(state, envelope).flatMap(({ id }) => {
 				const symptom = state.symptoms[id];
-				return symptom === undefined ? [] : judge(state, symptom, true, incidentId);
+				// Seen again only if it is evidence: a reading between two bounds, or a late message, is not.
+				return symptom === undefined ? [] : judge(state, symptom, symptom.events.at(-1) === position, incidentId);
 			});
 	}
 };
@@ -105,8 +107,19 @@ const change = (state: EngineState, id: string, next: (incident: Incident) => In
 const merge = (before: readonly number[], after: readonly number[], max: number): readonly number[] =>
 	[...new Set([...before, ...after])].sort((a, b) => a - b).slice(-max);
 
-/** Resolved incidents leave the state after a while; the log keeps them. */
-const forget = (state: EngineState): EngineState => {
+/** What is over leaves the state after a while, or names that never come again would fill it; the log keeps all. */
+const forget = (state: EngineState): EngineState => forgetSymptoms(forgetIncidents(state));
+
+const forgetSymptoms = (state: EngineState): EngineState => {
+	const { engineMs } = state.clock;
+	const afterMs = state.policy?.limits.forgetResolvedAfterMs ?? Number.POSITIVE_INFINITY;
+	const isOver = ({ id, firing, sinceMs, seenMs }: Symptom): boolean =>
+		!firing && state.incidentOf[id] === undefined && engineMs - Math.max(sinceMs, seenMs) > afterMs;
+	if (!Object.values(state.symptoms).some(isOver)) return state;
+	return { ...state, symptoms: Object.fromEntries(Object.entries(state.symptoms).filter(([, symptom]) => !isOver(symptom))) };
+};
+
+const forgetIncidents = (state: EngineState): EngineState => {
 	const { engineMs } = state.clock;
 	const afterMs = state.policy?.limits.forgetResolvedAfterMs ?? Number.POSITIVE_INFINITY;
 	const old = Object.values(state.incidents).filter((incident) => incident.resolvedMs !== undefined && engineMs - incident.resolvedMs > afterMs);

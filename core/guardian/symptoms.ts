@@ -1,8 +1,9 @@
 // Decides what is wrong now: folds events into symptoms, one for each correlation rule and key.
-import { type Envelope, nodeOfSource } from "../../contracts/envelope.ts";
+import { type Envelope, nodeOfSource, sessionCounter } from "../../contracts/envelope.ts";
 import { type CorrelationRule, factsOf, fill, type Scalar, type Severity } from "../policy.ts";
 import type { Recorded } from "../record.ts";
-import { type EngineState, mapRows, put, type Symptom } from "../state.ts";
+import { type EngineState, mapRows, put, type Said, type Symptom } from "../state.ts";
+import { isLatePresence } from "./presence.ts";
 
 const SEVERITIES: readonly string[] = ["info", "warning", "error", "critical"];
 
@@ -79,7 +80,8 @@ const next = (
 		case "raises":
 			return raised(before, rule, id, facts, position, state);
 		case "clears":
-			if (before === undefined) return before;
+			// Kept although nothing was wrong: the event that raises it may still be on its way, said earlier and arriving later.
+			if (before === undefined) return rule.kind === "event" ? { ...raised(before, rule, id, facts, position, state), firing: false, count: 0 } : undefined;
 			if (rule.kind === "absence") return { ...before, seenMs: NOT_EXPECTED_MS };
 			if (!before.firing) return before;
 			return { ...before, firing: false, sinceMs: engineMs, events: keep(before.events, position, state.policy?.limits.evidencePerIncidentMax ?? 20) };
@@ -91,12 +93,13 @@ const next = (
 	}
 };
 
-export const nodeOf = (envelope: Envelope): string => nodeOfSource(envelope.source) ?? "core";
+/** Who a record speaks for; undefined for core's own, which may speak of any node. */
+export const nodeOf = (envelope: Envelope): string | undefined => nodeOfSource(envelope.source);
 
 /** Ids of the symptoms that an event speaks of. */
 export const touched = (state: EngineState, envelope: Envelope): readonly { readonly rule: CorrelationRule; readonly id: string }[] => {
-	const rules = state.policy?.rules.filter((rule) => rule.on === envelope.type || rule.clear.includes(envelope.type)) ?? [];
-	if (rules.length === 0) return [];
+	const rules = state.rulesByType[envelope.type];
+	if (rules === undefined) return [];
 	const facts = factsOf(envelope, nodeOf(envelope));
 	return rules.flatMap((rule) => {
 		const key = fill(rule.key, facts);
@@ -108,28 +111,66 @@ export const touched = (state: EngineState, envelope: Envelope): readonly { read
 export const isRaised = (symptom: Symptom, rule: CorrelationRule | undefined, engineMs: number): boolean => {
 	if (rule === undefined) return false;
 	if (rule.kind === "absence") return engineMs - symptom.seenMs >= rule.forMs;
-	return symptom.firing && engineMs - symptom.sinceMs >= rule.forMs;
+	return symptom.firing && engineMs - symptom.sinceMs >= rule.forMs && !isQuiet(symptom, rule, engineMs);
+};
+
+const isQuiet = (symptom: Symptom, rule: CorrelationRule, engineMs: number): boolean => rule.quietForMs > 0 && engineMs - symptom.seenMs >= rule.quietForMs;
+
+/** Is an incident about this symptom over? Not the opposite of raised: one whose duration began anew is neither. */
+export const isOver = (symptom: Symptom, rule: CorrelationRule | undefined, engineMs: number): boolean => {
+	if (rule === undefined) return true;
+	if (rule.kind === "absence") return !isRaised(symptom, rule, engineMs);
+	return !symptom.firing || isQuiet(symptom, rule, engineMs);
 };
 
 export const ruleOf = (state: EngineState, symptom: Symptom): CorrelationRule | undefined => state.policy?.rules.find((rule) => rule.id === symptom.rule);
 
+/** How long things were quiet while no core ran is not known: absence and durations begin anew. What is open stays open until something is heard. */
+const restarted = (state: EngineState): EngineState => {
+	const { engineMs } = state.clock;
+	const symptoms = mapRows(state.symptoms, (symptom) => {
+		const rule = ruleOf(state, symptom);
+		const open = state.incidents[state.incidentOf[symptom.id] ?? ""]?.status === "open";
+		if (rule === undefined || rule.forMs === 0 || open) return symptom;
+		return rule.kind === "absence" ? { ...symptom, seenMs: Math.max(symptom.seenMs, engineMs) } : { ...symptom, sinceMs: engineMs };
+	});
+	return { ...state, symptoms };
+};
+
+/** Nobody speaks for a node that is no longer of this mesh: nothing is wrong with it, and nothing is expected of it. */
+const forgetNode = (state: EngineState, node: string): EngineState => ({
+	...state,
+	symptoms: mapRows(state.symptoms, (symptom) => {
+		if (symptom.node !== node) return symptom;
+		// If it is added again it counts its sessions anew.
+		const { said: _said, ...rest } = symptom;
+		return { ...rest, firing: false, sinceMs: state.clock.engineMs, seenMs: NOT_EXPECTED_MS };
+	}),
+});
+
+const saidBy = ({ source, lane, session, seq }: Envelope): Said | undefined =>
+	lane === undefined || session === undefined || seq === undefined ? undefined : { source, lane, counter: sessionCounter(session), seq };
+
+/** Messages that had to be sent again arrive after younger ones: what the sender said before is not what it says now. */
+const isStale = (before: Symptom | undefined, said: Said | undefined): boolean => {
+	const newest = before?.said;
+	if (newest === undefined || said === undefined || newest.source !== said.source || newest.lane !== said.lane) return false;
+	return (said.counter - newest.counter || said.seq - newest.seq) < 0;
+};
+
 export const foldSymptoms = (state: EngineState, { envelope, position }: Recorded): EngineState => {
-	if (envelope.type === "dev.orion.engine.started.v1") {
-		// How long things were quiet while no core ran is not known: absence and durations begin anew.
-		const { engineMs } = state.clock;
-		const symptoms = mapRows(state.symptoms, (symptom) => {
-			const rule = ruleOf(state, symptom);
-			const pending = rule !== undefined && rule.forMs > 0 && state.incidentOf[symptom.id] === undefined;
-			return rule?.kind === "absence" ? { ...symptom, seenMs: Math.max(symptom.seenMs, engineMs) } : pending ? { ...symptom, sinceMs: engineMs } : symptom;
-		});
-		return { ...state, symptoms };
-	}
+	if (envelope.type === "dev.orion.engine.started.v1") return restarted(state);
+	if (envelope.type === "dev.orion.node.removed.v1") return forgetNode(state, envelope.data.node);
+	if (state.rulesByType[envelope.type] === undefined || isLatePresence(state, envelope)) return state;
 	let symptoms = state.symptoms;
 	const facts = factsOf(envelope, nodeOf(envelope));
+	const said = saidBy(envelope);
 	for (const { rule, id } of touched(state, envelope)) {
 		const before = symptoms[id];
+		if (isStale(before, said)) continue;
 		const after = next(before, rule, id, envelope.type, facts, position, state);
-		if (after !== undefined && after !== before) symptoms = put(symptoms, id, after);
+		if (after === undefined || (after === before && said === undefined)) continue;
+		symptoms = put(symptoms, id, said === undefined ? after : { ...after, said });
 	}
 	return symptoms === state.symptoms ? state : { ...state, symptoms };
 };

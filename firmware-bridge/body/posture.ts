@@ -29,7 +29,7 @@ export interface Posture {
 	readonly marginMm: number;
 }
 
-export const DOWN: Vec = { x: 0, y: 0, z: -1 };
+const DOWN: Vec = { x: 0, y: 0, z: -1 };
 
 type Rows = readonly [Vec, Vec, Vec];
 

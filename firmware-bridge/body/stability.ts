@@ -21,7 +21,7 @@ const halfHull = (spots: readonly Spot[]): Spot[] => {
 };
 
 /** Counter-clockwise corners of the area that the spots span. */
-export const hullOf = (spots: readonly Spot[]): readonly Spot[] => {
+const hullOf = (spots: readonly Spot[]): readonly Spot[] => {
 	const sorted = [...spots].sort((a, b) => a.x - b.x || a.y - b.y);
 	return [...halfHull(sorted), ...halfHull([...sorted].reverse())];
 };

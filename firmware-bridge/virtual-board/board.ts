@@ -22,7 +22,7 @@ import { type BusFault, TwoWireBus } from "./two-wire.ts";
 
 export const CYCLES_PER_US = 16;
 /** Ten bits at 115,200 baud. */
-export const BYTE_CYCLES = 1_389;
+const BYTE_CYCLES = 1_389;
 const CLOCK_HZ = 16_000_000;
 const SRAM_BYTES = 2_048;
 const REGISTER_BYTES = 0x100;

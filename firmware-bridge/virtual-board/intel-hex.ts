@@ -2,7 +2,7 @@
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 
-export const FLASH_WORDS = 16_384;
+const FLASH_WORDS = 16_384;
 
 /** Words of flash, erased where the file says nothing. */
 export const flashOf = (text: string): Result<Uint16Array> => {

@@ -9,7 +9,7 @@ const SLEEP = 0x10;
 const AUTO_INCREMENT = 0x20;
 const FULL = 0x10;
 const OSCILLATOR_MHZ = 25;
-export const CHANNELS = 16;
+const CHANNELS = 16;
 
 export class Pca9685 {
 	readonly registers = new Uint8Array(256);

@@ -1,7 +1,16 @@
 // Connects a test to a virtual leg board as a host would be: says frames, hears frames, knows its own nonce, tag and seq.
 import { decodeBoard, encodeHost, FrameReader } from "../../firmware-bridge/frames.ts";
 import { type BoardEvent, CYCLES_PER_US, VirtualBoard } from "../../firmware-bridge/virtual-board/board.ts";
-import { answerTo, type BoardFrame, type BoardStatus, type HelloFromBoard, type HostFrame, JOINT_COUNT, tagOf } from "../../firmware-bridge/words.ts";
+import {
+	answerTo,
+	type BoardFrame,
+	type BoardStatus,
+	type HelloFromBoard,
+	type HostFrame,
+	JOINT_COUNT,
+	PROTOCOL_VERSION,
+	tagOf,
+} from "../../firmware-bridge/words.ts";
 import type { Image } from "./image.ts";
 
 type Body = HostFrame extends infer F ? (F extends HostFrame ? Omit<F, "seq"> : never) : never;
@@ -59,7 +68,7 @@ export class BenchBoard {
 	}
 
 	hello(): HelloFromBoard {
-		return this.ask({ kind: "hello", version: 1 }, "hello");
+		return this.ask({ kind: "hello", version: PROTOCOL_VERSION }, "hello");
 	}
 
 	status(): BoardStatus {

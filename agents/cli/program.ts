@@ -1,0 +1,246 @@
+// Decides what `orion` understands: commands, flags, help with examples; each command is loaded only when it runs.
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
+import type { Level } from "../../core/policy.ts";
+import { VERSION } from "../roles/version.ts";
+import type { AlertOptions } from "./alert.ts";
+import type { LogsOptions } from "./logs.ts";
+import { type Host, Interrupted, runIn, type Session } from "./session.ts";
+import { register as registerUp } from "./up.ts";
+
+const INTERRUPTED = 130;
+const INTERNAL = 1;
+
+const EXAMPLES = `Examples:
+  orion up                              start the mesh here, at N0: it observes
+  orion status                          what is so now
+  orion incidents                       what is wrong
+  orion why inc-                        why, and what would change it
+  orion level N2 -m "repair by itself"  let SAFE actions run
+  orion alert backup "no backup for 3 days" --severity error
+`;
+
+const EXIT_CODES = `
+An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
+3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
+failed, 9 unhealthy (status --exit-code), 130 interrupted.
+`;
+
+const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
+
+const parseNumber = (text: string): number => {
+	const number = Number(text);
+	if (text.trim() === "" || !Number.isFinite(number)) throw new InvalidArgumentError("It is a number.");
+	return number;
+};
+const parsePositive = (text: string): number => {
+	const number = parseNumber(text);
+	if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("It is a whole number from 1 on.");
+	return number;
+};
+const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
+
+type Bind = <A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) => (...args: unknown[]) => Promise<void>;
+
+const readCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("status")
+		.description("what is so now: level, nodes as they measure themselves, open incidents")
+		.option("--exit-code", "exit 9 if an incident is open or a node is lost")
+		.addHelpText("after", examples("orion status", "orion status --json", "orion status --exit-code || notify-send orion"))
+		.action(bind(async (session, options: { exitCode?: boolean }) => (await import("./status.ts")).showStatus(session, options)));
+	program
+		.command("incidents")
+		.description("what is wrong")
+		.option("--all", "also those that are over, of the last 24 hours")
+		.addHelpText("after", examples("orion incidents", "orion incidents --all --json"))
+		.action(bind(async (session, options: { all?: boolean }) => (await import("./incidents.ts")).listIncidents(session, options)));
+	program
+		.command("incident")
+		.description("one incident")
+		.addHelpText("after", examples("orion incident show inc-1720d2b4ea"))
+		.command("show")
+		.description("everything that happened in it, in order")
+		.argument("<id>", "incident, or the beginning of its id")
+		.addHelpText("after", examples("orion incident show inc-1720d2b4ea", "orion incident show inc-17"))
+		.action(bind(async (session, id: string) => (await import("./incidents.ts")).showIncident(session, id)));
+	program
+		.command("why")
+		.description("why something was done or not: facts, policy rows, guards, what would change it")
+		.argument("<id>", "incident, decision, action or event; the beginning of an id, or a log position")
+		.addHelpText("after", examples("orion why inc-1720d2b4ea", "orion why dec-31", "orion why 1234", "orion why act-af --json"))
+		.action(bind(async (session, id: string) => (await import("./why.ts")).showWhy(session, id)));
+	program
+		.command("logs")
+		.description("the records, as people read them; --json gives one JSON document a line")
+		.option("-f, --follow", "go on with what comes, also after the mesh was started again")
+		.option("--type <prefix>", "only types that begin so, as incident or dev.orion.process.down; may be repeated", collect)
+		.option("--node <name>", "only of this node (core: of core itself)")
+		.option("--since <when>", "from a log position or a time ago on: 1234, 30s, 10m, 2h, 7d")
+		.option("-n, --lines <n>", "the newest n (default 50, before following 10)", parsePositive)
+		.option("--all", "also clock records")
+		.addHelpText(
+			"after",
+			examples("orion logs -f", "orion logs --type incident --type decision", "orion logs --node pi-3 --since 10m", "orion logs --since 1 --json > log.ndjson"),
+		)
+		.action(bind(async (session, options: LogsOptions) => (await import("./logs.ts")).showLogs(session, options)));
+	program
+		.command("replay")
+		.description("run the whole log through the engine again; exit 8 at the first byte that differs")
+		.addHelpText("after", examples("orion replay", "orion replay --data /srv/orion    # works without a running mesh, too"))
+		.action(bind(async (session) => (await import("./replay.ts")).runReplay(session)));
+};
+
+const changeCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("level")
+		.description("show or set what the mesh may do by itself")
+		.addArgument(new Argument("[level]", "N0 observes, N2 runs SAFE actions, N3 as N2").choices(["N0", "N2", "N3"]))
+		.option("-m, --message <why>", "why, for whoever reads the log")
+		.addHelpText("after", examples("orion level", 'orion level N2 -m "watched it for a week"', "orion level N0"))
+		.action(
+			bind(async (session, level: Level | undefined, options: { message?: string }) => {
+				const { setLevel, showLevel } = await import("./level.ts");
+				return level === undefined ? showLevel(session) : setLevel(session, level, options);
+			}),
+		);
+	const node = program
+		.command("node")
+		.description("who may connect")
+		.addHelpText("after", examples("orion node add backup", "orion node ls", "orion node rm backup"));
+	node
+		.command("add")
+		.description("give a node its credential; the password is shown once")
+		.argument("<name>", "1 to 32 of a-z, 0-9 and -")
+		.addHelpText("after", examples("orion node add backup", "orion node add backup --json"))
+		.action(bind(async (session, name: string) => (await import("./nodes.ts")).addNode(session, name)));
+	node
+		.command("ls")
+		.description("the nodes, their presence and measurements")
+		.addHelpText("after", examples("orion node ls", "orion node ls --json"))
+		.action(bind(async (session) => (await import("./status.ts")).listNodes(session)));
+	node
+		.command("rm")
+		.description("take a node's credential away and disconnect it")
+		.argument("<name>", "node")
+		.option("--yes", "do not ask")
+		.addHelpText("after", examples("orion node rm backup", "orion node rm backup --yes"))
+		.action(bind(async (session, name: string, options: { yes?: boolean }) => (await import("./nodes.ts")).removeNode(session, name, options)));
+	program
+		.command("alert")
+		.description("raise an alert, or say that it is over")
+		.argument("<name>", "name of the alert; the same name is the same alert")
+		.argument("[text]", "one sentence for a person")
+		.addOption(new Option("--severity <severity>", "how bad (default: warning)").choices(["info", "warning", "error", "critical"]))
+		.option("--resolved", "it is over")
+		.option("--label <key=value>", "a label; may be repeated", collect)
+		.option("--value <n>", "what was measured", parseNumber)
+		.option("--threshold <n>", "what it is measured against", parseNumber)
+		.addHelpText("after", examples('orion alert backup "no backup for 3 days" --severity error --value 3 --threshold 1', "orion alert backup --resolved"))
+		.action(
+			bind(async (session, name: string, text: string | undefined, options: AlertOptions) =>
+				(await import("./alert.ts")).raiseAlert(session, name, text, options),
+			),
+		);
+	const config = program
+		.command("config")
+		.description("orion.yaml and the policies")
+		.addHelpText("after", examples("orion config check", "orion config reload"));
+	config
+		.command("check")
+		.description("say with file, line and column what is wrong; needs no running mesh")
+		.argument("[file]", "configuration (default: orion.yaml here, else in the data folder)")
+		.addHelpText("after", examples("orion config check", "orion config check /etc/orion/orion.yaml"))
+		.action(bind(async (session, file: string | undefined) => (await import("./config.ts")).checkConfig(session, file)));
+	config
+		.command("reload")
+		.description("let the running mesh read its policies again; a bad one changes nothing")
+		.addHelpText("after", examples("orion config reload"))
+		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
+	program
+		.command("version")
+		.description("which version this is")
+		.addHelpText("after", examples("orion version", "orion version --json"))
+		.action(
+			bind(async (session) => {
+				if (session.json) session.print({ schema: "orion.version/1", version: VERSION, node: process.versions.node });
+				else session.say(`orion ${VERSION}`);
+				return 0;
+			}),
+		);
+};
+
+const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void): Command => {
+	const bind: Bind =
+		<A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) =>
+		async (...args) => {
+			// Commander passes arguments, options and last the command itself.
+			const command = args.at(-1) as Command;
+			const given = args.slice(0, -1) as unknown as A;
+			onExit(await runIn(host, command, (session) => work(session, ...given)));
+		};
+	const program = new Command("orion");
+	program
+		.description("A mesh that sees, decides, repairs, proves it, and can explain every step.")
+		.version(VERSION, "-V, --version", "which version this is")
+		.helpOption("-h, --help", "this help")
+		.helpCommand("help [command]", "help for a command")
+		.option("--data <dir>", "data folder (default: ORION_DATA, else the XDG data folder)")
+		.option("--url <url>", "ask the mesh at this URL instead of that of the data folder")
+		.option("--token-file <file>", "file with the token of the API (default: the one in the data folder)")
+		.option("--json", "versioned JSON on stdout")
+		.option("--no-color", "no colours (also NO_COLOR)")
+		.option("--timeout <seconds>", "how long to wait for an answer (default 10)", parseNumber)
+		.configureHelp({ showGlobalOptions: true })
+		.configureOutput({
+			writeOut: host.out,
+			writeErr: (text) => {
+				if (!json) host.err(text.replace(/^error: /, "orion: "));
+			},
+			getOutHelpWidth: () => (host.outIsTty ? host.columns : 100),
+			getErrHelpWidth: () => (host.errIsTty ? host.columns : 100),
+			getOutHasColors: () => false,
+			getErrHasColors: () => false,
+		})
+		.showSuggestionAfterError()
+		.exitOverride()
+		.addHelpText("before", EXAMPLES)
+		.addHelpText("after", EXIT_CODES);
+	registerUp(program);
+	readCommands(program, bind);
+	changeCommands(program, bind);
+	return program;
+};
+
+const sayFailure = (host: Host, json: boolean, found: Fault): number => {
+	const { exit, retryable } = ERRORS[found.code];
+	host.err(
+		json
+			? `${JSON.stringify({ ...found.facts, schema: "orion.error/1", code: found.code, text: sayFault(found), retryable, exit })}\n`
+			: `orion: ${sayFault(found)}\n`,
+	);
+	return exit;
+};
+
+/** Runs one command line; resolves with its exit code. stdout stays empty when it fails. */
+export const runCli = async (args: readonly string[], host: Host): Promise<number> => {
+	const options = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
+	const json = options.includes("--json");
+	let code = 0;
+	try {
+		await buildProgram(host, json, (exit) => {
+			code = exit;
+		}).parseAsync([...args], { from: "user" });
+		return code;
+	} catch (error) {
+		if (error instanceof Interrupted || host.interrupted.aborted) return INTERRUPTED;
+		if (error instanceof OrionError) return sayFailure(host, json, error.fault);
+		if (error instanceof CommanderError) {
+			if (error.exitCode === 0) return 0;
+			const detail = error.code === "commander.help" ? "say which command; see: orion help" : error.message.replace(/^error: /, "");
+			return json ? sayFailure(host, json, fault("USAGE", { detail })) : ERRORS.USAGE.exit;
+		}
+		host.err(`orion: this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+		return INTERNAL;
+	}
+};

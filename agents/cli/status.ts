@@ -1,0 +1,155 @@
+// Decides how `orion status` and `orion node ls` read: one sentence about now, the nodes as they measure themselves, what is open and under way.
+import { sayDuration } from "../../contracts/time.ts";
+import type { NodesView, StatusView } from "../../core/service/views.ts";
+import { gravityStyle, phaseStyle, presenceStyle, verdictStyle } from "./colours.ts";
+import { ago, type Cell, type Column, gigabytes, grouped, percent, plain, table } from "./layout.ts";
+import type { Session } from "./session.ts";
+
+type NodeRow = StatusView["nodes"][number];
+type IncidentRows = StatusView["incidents"]["rows"];
+
+const UNHEALTHY = 9;
+
+const NODE_COLUMNS: readonly Column[] = [
+	{ title: "NODE" },
+	{ title: "PRESENCE" },
+	{ title: "PULSE", right: true },
+	{ title: "CPU", right: true },
+	{ title: "MEMORY", right: true },
+	{ title: "DISK", right: true },
+	{ title: "TEMP", right: true, spare: true },
+	{ title: "SERVICES", flexible: true },
+];
+
+const memoryOf = ({ metrics }: NodeRow): string => {
+	const { memoryTotalBytes, memoryAvailableBytes } = metrics ?? {};
+	if (memoryTotalBytes === undefined || memoryAvailableBytes === undefined) return "";
+	return `${gigabytes(memoryTotalBytes - memoryAvailableBytes)}/${gigabytes(memoryTotalBytes)} GB`;
+};
+
+const diskOf = ({ metrics }: NodeRow): string => {
+	const fullest = [...(metrics?.disks ?? [])].sort((left, right) => right.usedRatio - left.usedRatio)[0];
+	return fullest === undefined ? "" : `${percent(fullest.usedRatio)} ${plain(fullest.mount)}`;
+};
+
+const temperatureOf = ({ metrics }: NodeRow): string => (metrics?.temperatureMaxCelsius === undefined ? "" : `${Math.round(metrics.temperatureMaxCelsius)} °C`);
+
+const nodeCells = ({ paint }: Session, row: NodeRow): readonly Cell[] => {
+	const presence = row.silent === true ? "silent" : row.presence;
+	const services = row.services.map(({ service, incident }) => (incident === undefined ? service : `${service}!`)).join(", ");
+	const troubled = row.services.some(({ incident }) => incident !== undefined);
+	return [
+		{ text: row.node },
+		{ text: presence, paint: presenceStyle(paint, presence) },
+		{ text: row.pulseAgeMs === undefined ? "" : sayDuration(row.pulseAgeMs) },
+		{ text: row.metrics?.cpuRatio === undefined ? "" : percent(row.metrics.cpuRatio) },
+		{ text: memoryOf(row) },
+		{ text: diskOf(row) },
+		{ text: temperatureOf(row) },
+		{ text: services, ...(troubled ? { paint: paint.red } : {}) },
+	];
+};
+
+const nodeLines = (session: Session, nodes: StatusView["nodes"]): readonly string[] =>
+	nodes.length === 0
+		? ["no nodes yet; add one with: orion node add NAME"]
+		: table(
+				NODE_COLUMNS,
+				nodes.map((row) => nodeCells(session, row)),
+				session.width,
+				session.paint.dim,
+			);
+
+const INCIDENT_COLUMNS: readonly Column[] = [
+	{ title: "INCIDENT" },
+	{ title: "SEVERITY" },
+	{ title: "WHAT", flexible: true },
+	{ title: "SINCE", right: true },
+	{ title: "SEEN", right: true, spare: true },
+	{ title: "ANSWER" },
+];
+
+/** What the mesh does about it, in a word or two. */
+const answerOf = (row: IncidentRows[number]): string => {
+	if (row.status === "resolved") return row.resolvedHow === "repaired" ? "repaired" : "cleared by itself";
+	if (row.action !== undefined) return row.action.phase === "verifying" ? "verifying" : `${row.action.name} ${row.action.phase}`;
+	if (row.decision === undefined) return "";
+	const { verdict, action = "", blockedBy } = row.decision;
+	const said: Readonly<Record<string, string>> = {
+		act: action,
+		would: `would ${action}`,
+		wait: `waits (${blockedBy})`,
+		ask: "needs a person",
+		refused: `${action} refused`,
+		nothing: "no remedy",
+	};
+	return said[verdict] ?? verdict;
+};
+
+const SEVERITIES: readonly string[] = ["info", "warning", "error", "critical"];
+
+/** The one to look at first. */
+export const gravest = (rows: IncidentRows): IncidentRows[number] | undefined =>
+	[...rows].sort((left, right) => SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity))[0];
+
+export const incidentLines = ({ paint, width }: Session, rows: IncidentRows): readonly string[] =>
+	table(
+		INCIDENT_COLUMNS,
+		rows.map((row) => [
+			{ text: row.id },
+			{ text: row.severity, paint: gravityStyle(paint, row.severity) },
+			{ text: plain(row.title) },
+			{ text: row.status === "open" ? sayDuration(row.openForMs) : `${sayDuration(row.openForMs)}, over` },
+			{ text: row.reopened === 0 ? `${row.count}x` : `${row.count}x, again ${row.reopened}x` },
+			{ text: answerOf(row), paint: row.status === "resolved" ? paint.green : verdictStyle(paint, row.decision?.verdict ?? "") },
+		]),
+		width,
+		paint.dim,
+	);
+
+const headLines = ({ paint }: Session, status: StatusView): readonly string[] => {
+	const { core } = status;
+	const lag = core.lag > 100 ? paint.yellow(`, ${grouped(core.lag)} behind`) : "";
+	const healthy = status.healthy ? paint.green : paint.red;
+	return [
+		`${paint.bold(status.mesh)}  level ${paint.bold(status.level)}: ${status.levelSays}`,
+		healthy(plain(status.sentence)),
+		paint.dim(
+			`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records, policy ${status.policy.hash.slice(7, 15)}`,
+		) + lag,
+		...status.notices.map(({ severity, text }) => gravityStyle(paint, severity)(`${severity}: ${plain(text)}`)),
+	];
+};
+
+export const showStatus = async (session: Session, options: { readonly exitCode?: boolean }): Promise<number> => {
+	const mesh = await session.mesh();
+	const status = await session.waiting(() => "asking", mesh.get<StatusView>("/state/status"));
+	const code = options.exitCode === true && !status.healthy ? UNHEALTHY : 0;
+	if (session.json) {
+		session.print(status);
+		return code;
+	}
+	const { paint } = session;
+	const { rows, open } = status.incidents;
+	const first = gravest(rows);
+	const lines = [...headLines(session, status), "", ...nodeLines(session, status.nodes)];
+	if (rows.length > 0) lines.push("", ...incidentLines(session, rows));
+	if (open > rows.length) lines.push(paint.dim(`and ${open - rows.length} more: orion incidents`));
+	for (const action of status.actions)
+		lines.push("", `${phaseStyle(paint, action.phase)(action.phase)}  ${action.name} on ${action.node} for ${sayDuration(action.forMs)} (${action.id})`);
+	if (first !== undefined) lines.push("", `${paint.dim("next:")} orion why ${first.id}`);
+	session.say(lines.join("\n"));
+	return code;
+};
+
+export const listNodes = async (session: Session): Promise<number> => {
+	const mesh = await session.mesh();
+	const view = await session.waiting(() => "asking", mesh.get<NodesView>("/state/nodes"));
+	if (session.json) session.print(view);
+	else {
+		session.say(nodeLines(session, view.nodes).join("\n"));
+		const stale = view.nodes.filter((row) => row.metricsAgeMs !== undefined && row.metricsAgeMs > 60_000);
+		for (const row of stale) session.say(session.paint.dim(`${row.node} was measured last ${ago(row.metricsAgeMs ?? 0)}`));
+	}
+	return 0;
+};

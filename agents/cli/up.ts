@@ -1,0 +1,126 @@
+// Connects the command `orion up` to a running mesh: says what is ready and what to do next, and ends it in order on Ctrl-C.
+import { type Command, InvalidArgumentError, Option } from "commander";
+import pc from "picocolors";
+import { OrionError, sayFault } from "../../contracts/errors.ts";
+import type { Level } from "../../core/policy.ts";
+import { dataFolder } from "../roles/data-folder.ts";
+import type { RunningMesh, UpOptions } from "../roles/up.ts";
+import { VERSION } from "../roles/version.ts";
+
+interface Flags {
+	readonly data?: string;
+	readonly json?: boolean;
+	readonly mqttPort?: number;
+	readonly httpPort?: number;
+	readonly level?: Level;
+	readonly config?: string;
+	readonly acceptLoss?: boolean;
+	readonly verbose?: boolean;
+}
+
+const LEVEL_SAYS: Readonly<Record<Level, string>> = {
+	N0: "observes and says what it would do; executes nothing",
+	N2: "runs SAFE actions by itself",
+	N3: "runs SAFE actions by itself; RISKY ones need a person",
+};
+
+const parsePort = (text: string): number => {
+	const port = Number(text);
+	if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError("a port is 0 to 65535 (0 = any free port).");
+	return port;
+};
+
+const EXAMPLES = `
+Examples:
+  orion up                              broker, core and this host as first node, on loopback, at N0
+  orion up --config orion.yaml          with the services of that file supervised
+  orion up --level N2                   SAFE repairs run by themselves
+  orion up --data /tmp/try --mqtt-port 0 --http-port 0 --json
+`;
+
+export const register = (program: Command): void => {
+	program
+		.command("up")
+		.description("start the mesh on this host and stay with it; Ctrl-C stops it")
+		.option("--mqtt-port <n>", "port of the MQTT broker (default 1883, 0 = any free one)", parsePort)
+		.option("--http-port <n>", "port of the HTTP API on loopback (default 7070, 0 = any free one)", parsePort)
+		.addOption(new Option("--level <level>", "autonomy level from now on (default: as it was; N0 on a fresh mesh)").choices(["N0", "N2", "N3"]))
+		.option("--config <file>", "configuration (default: orion.yaml here, else in the data folder)")
+		.option("--accept-loss", "start although the log is damaged, and record what is lost")
+		.option("--verbose", "also show what the agent of this host says")
+		.addHelpText("after", EXAMPLES)
+		.action(async (_flags: unknown, command: Command) => {
+			await up(command.optsWithGlobals<Flags>());
+		});
+};
+
+const line = (event: string, facts: Readonly<Record<string, unknown>>): void => {
+	process.stdout.write(`${JSON.stringify({ schema: "orion.up/1", event, ...facts })}\n`);
+};
+
+const sayReady = (mesh: RunningMesh, ms: number): void => {
+	const example = mesh.config.file === undefined ? "\nTo have it watch and repair a service, write an orion.yaml here (README: \"A service that dies\") and start again.\n" : "";
+	process.stdout.write(
+		`${pc.bold(`ready in ${(ms / 1_000).toFixed(1)} s`)}  level ${pc.bold(mesh.level)}: ${LEVEL_SAYS[mesh.level]}\n` +
+			`  MQTT   ${mesh.mqtt}\n  HTTP   ${mesh.http}\n  token  ${mesh.tokenFile}\n` +
+			`\nNext, in another terminal:\n  ${pc.cyan("npx orion status")}                                this host and what is going on\n` +
+			`  ${pc.cyan('npx orion alert try "hello" --severity warning')}  raise an alert, then: npx orion incidents\n  ${pc.cyan("npx orion logs -f")}                               everything as it happens\n${example}\n` +
+			"Ctrl-C stops it; starting again goes on where it was.\n",
+	);
+};
+
+/** A failure that must not be survived: says why and leaves at once, because what is on disk is no longer known. */
+const onFatal = (error: unknown): never => {
+	process.stderr.write(`orion: ${error instanceof Error ? (error instanceof OrionError ? sayFault(error.fault) : (error.stack ?? error.message)) : String(error)}\n`);
+	process.exit(70);
+};
+
+/** The first signal stops in order, a second one leaves at once. */
+const untilStopped = (): Promise<"SIGINT" | "SIGTERM"> =>
+	new Promise((resolve) => {
+		for (const signal of ["SIGINT", "SIGTERM"] as const) {
+			process.once(signal, () => {
+				resolve(signal);
+				process.on(signal, () => process.exit(130));
+			});
+		}
+	});
+
+const up = async (flags: Flags): Promise<void> => {
+	const beganMs = performance.now();
+	const json = flags.json === true;
+	const { startMesh } = await import("../roles/up.ts");
+	if (!json) process.stdout.write(`${pc.bold("orion")} ${VERSION}\n`);
+	const options: UpOptions = {
+		data: dataFolder(flags.data),
+		acceptLoss: flags.acceptLoss === true,
+		...(flags.mqttPort === undefined ? {} : { mqttPort: flags.mqttPort }),
+		...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
+		...(flags.level === undefined ? {} : { level: flags.level }),
+		...(flags.config === undefined ? {} : { config: flags.config }),
+		onPart: ({ part, detail, ms }) => {
+			if (json) line("part", { part, detail, ms });
+			else process.stdout.write(`  ${pc.green("OK")} ${part.padEnd(8)}${detail} ${pc.dim(`(${ms} ms)`)}\n`);
+		},
+		onAgentLine: (said) => {
+			if (flags.verbose === true) process.stderr.write(`agent: ${said}\n`);
+		},
+		onFatal,
+	};
+	const stopped = untilStopped();
+	const mesh = await startMesh(options);
+	const ms = Math.round(performance.now() - beganMs);
+	if (json) line("ready", { mqtt: mesh.mqtt, http: mesh.http, tokenFile: mesh.tokenFile, ms, mesh: mesh.mesh, level: mesh.level, node: mesh.node });
+	else sayReady(mesh, ms);
+	process.on("SIGHUP", () => {
+		void mesh.reloadPolicy().then((fault) => {
+			process.stderr.write(fault === undefined ? "orion: policies were read again\n" : `orion: the policies on disk were not taken over: ${sayFault(fault)}\n`);
+		});
+	});
+	const signal = await stopped;
+	if (!json) process.stdout.write("\nstopping ...\n");
+	await mesh.stop();
+	if (json) line("stopped", { signal });
+	else process.stdout.write("stopped; nothing was left running\n");
+	process.exit(0);
+};

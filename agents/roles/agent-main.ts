@@ -1,0 +1,147 @@
+// The agent as a process: reads its folder, starts, says what happens as JSON lines on stdout, and ends when it is told to or its parent is gone.
+import { readdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { checkContract } from "../../contracts/envelope.ts";
+import { ERRORS, OrionError } from "../../contracts/errors.ts";
+import type { ConfigNode } from "../../contracts/gen/types.ts";
+import { parseDuration } from "../../contracts/time.ts";
+import { mqttConnect } from "../../edge/mqtt.ts";
+import type { Note } from "../../edge/ports.ts";
+import { nodeFiles } from "../../log/node-files.ts";
+import { openSegments } from "../../log/segments.ts";
+import type { StopReason } from "../capabilities/capability.ts";
+import { hostCapability } from "../capabilities/host.ts";
+import { processCapability, readBootId } from "../capabilities/process.ts";
+import { type Agent, startAgent } from "./agent.ts";
+import { hostTimers } from "./host-clock.ts";
+import { keptFiles, readText } from "./kept-files.ts";
+import { nodeClock, nodeRandomness } from "./node-clock.ts";
+import { VERSION } from "./version.ts";
+
+const CONFIG_FILE = "node.json";
+const HOST_EVERY_MS = 5_000;
+const OUTBOX_BYTES_MAX = 64 * 1_024 * 1_024;
+/** Small, so that what is done with can go in small pieces. */
+const SEGMENT_BYTES_MAX = 1_024 * 1_024;
+/** An agent that is just dying still has the folder. */
+const OWNED_WITHIN_MS = 3_000;
+const OWNED_RETRY_MS = 100;
+/** An end in order that takes longer is no end. */
+const STOP_WITHIN_MS = 15_000;
+
+const note: Note = (event, facts = {}) => {
+	process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+};
+
+const fatal = (error: unknown): never => {
+	const code = error instanceof OrionError ? error.fault.code : undefined;
+	const detail = error instanceof Error ? error.message : String(error);
+	process.stderr.write(`${JSON.stringify({ event: "failed", ...(code === undefined ? {} : { code }), detail })}\n`);
+	process.exit(code === undefined ? 1 : ERRORS[code].exit);
+};
+
+const readConfig = async (folder: string): Promise<ConfigNode> => {
+	const file = join(folder, CONFIG_FILE);
+	const invalid = (detail: string): OrionError => new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail });
+	const text = await readText(file);
+	if (text === undefined) throw invalid("there is no such file; `orion node add` makes one");
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch (error) {
+		throw invalid(`is not JSON (${error instanceof Error ? error.message : "unreadable"})`);
+	}
+	const checked = checkContract("config.node", value);
+	if (checked.ok) return checked.value;
+	throw invalid(`${String(checked.fault.facts["pointer"])} ${String(checked.fault.facts["detail"])}`);
+};
+
+/** A node keeps no history: core has it. */
+const removeAll = async (folder: string): Promise<void> => {
+	for (const name of await readdir(folder)) await rm(join(folder, name), { force: true });
+};
+
+const openLog = async (folder: string, name: string, mesh: string) => {
+	const path = join(folder, name);
+	const deadlineMs = performance.now() + OWNED_WITHIN_MS;
+	for (;;) {
+		try {
+			const log = await openSegments({ files: nodeFiles(), folder: path, mesh, keyOf: () => undefined, onFatal: fatal, segmentBytesMax: SEGMENT_BYTES_MAX });
+			return { log, sweep: () => removeAll(join(path, "archive")) };
+		} catch (error) {
+			const owned = error instanceof OrionError && error.fault.code === "FOLDER_OWNED";
+			if (!owned || performance.now() >= deadlineMs) throw error;
+			await new Promise((again) => setTimeout(again, OWNED_RETRY_MS));
+		}
+	}
+};
+
+const start = async (folder: string): Promise<Agent> => {
+	const config = await readConfig(folder);
+	const files = await keptFiles(folder);
+	const random = nodeRandomness();
+	const { processes = {}, host = {} } = config;
+	const everyMs = host.every === undefined ? HOST_EVERY_MS : (parseDuration(host.every) ?? HOST_EVERY_MS);
+	return startAgent({
+		config,
+		version: VERSION,
+		files,
+		openLog: (name) => openLog(folder, name, config.mesh),
+		connect: mqttConnect(config),
+		clock: nodeClock(),
+		timers: hostTimers(),
+		random,
+		capabilities: [
+			hostCapability({ everyMs, root: "/" }),
+			processCapability({ processes, folder, files, bootId: readBootId(), newMark: () => random.hex(16) }),
+		],
+		note,
+		outboxBytesMax: OUTBOX_BYTES_MAX,
+	});
+};
+
+const readFlags = (): { readonly state: string; readonly withParent: boolean } => {
+	try {
+		const { values } = parseArgs({ options: { state: { type: "string" }, "with-parent": { type: "boolean", default: false } } });
+		if (values.state === undefined) throw new OrionError("USAGE", { detail: "agent --state DIR [--with-parent]" });
+		return { state: resolve(values.state), withParent: values["with-parent"] };
+	} catch (error) {
+		throw error instanceof OrionError ? error : new OrionError("USAGE", { detail: error instanceof Error ? error.message : "unreadable flags" });
+	}
+};
+
+const main = async (): Promise<void> => {
+	const { state, withParent } = readFlags();
+	let starting: Promise<Agent> | undefined;
+	let ending = false;
+	const end = (reason: StopReason): void => {
+		if (ending) return;
+		ending = true;
+		note("stopping", { reason });
+		setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+		(starting ?? Promise.resolve(undefined))
+			.then((agent) => agent?.stop(reason))
+			.then(() => {
+				note("stopped", { reason });
+				process.exit(0);
+			}, fatal);
+	};
+	// Whoever read the lines may be gone before this process is.
+	process.stdout.on("error", () => undefined);
+	process.stderr.on("error", () => undefined);
+	process.on("SIGTERM", () => end("agent-stop"));
+	process.on("SIGINT", () => end("agent-stop"));
+	process.on("unhandledRejection", fatal);
+	process.on("uncaughtException", fatal);
+	if (withParent) {
+		process.stdin.on("end", () => end("agent-leave"));
+		process.stdin.on("error", () => end("agent-leave"));
+		process.stdin.resume();
+	}
+	starting = start(state);
+	await starting;
+	note("started", { pid: process.pid });
+};
+
+main().catch(fatal);

@@ -1,0 +1,208 @@
+// Composition of one node's agent: identity, session, outbox, gate, capabilities and the two connections. Chooses what belongs together, decides nothing.
+
+import type { RecordTypes } from "../../contracts/envelope.ts";
+import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
+import { CommandJournal } from "../../edge/command-journal.ts";
+import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
+import { CoreWatch } from "../../edge/core-watch.ts";
+import { DataChannel } from "../../edge/data-channel.ts";
+import { type NodeIdentity, openIdentity } from "../../edge/identity.ts";
+import { Outbox } from "../../edge/outbox.ts";
+import type { Connect, KeptFiles, NodeClock, Note, Randomness, Timers } from "../../edge/ports.ts";
+import { SafetyChannel } from "../../edge/safety-channel.ts";
+import { openSessions, type SessionStore } from "../../edge/session.ts";
+import { coreKeysOf } from "../../edge/signed.ts";
+import { Voice } from "../../edge/voice.ts";
+import type { Log } from "../../log/port.ts";
+import type { Capability, CapabilityContext, StopReason } from "../capabilities/capability.ts";
+
+export interface AgentOptions {
+	readonly config: ConfigNode;
+	readonly version: string;
+	readonly files: KeptFiles;
+	/** `outbox` or `commands`, and how to remove what it put away. */
+	readonly openLog: (name: "outbox" | "commands") => Promise<{ readonly log: Log; readonly sweep: () => Promise<void> }>;
+	readonly connect: Connect;
+	readonly clock: NodeClock;
+	readonly timers: Timers;
+	readonly random: Randomness;
+	readonly capabilities: readonly Capability[];
+	readonly note: Note;
+	readonly outboxBytesMax: number;
+}
+
+export interface Agent {
+	/** Ends in order: "agent-stop" ends the services too, "agent-leave" leaves them running. */
+	stop(reason: StopReason): Promise<void>;
+}
+
+const CONTRACTS = 1;
+const FLUSH_WITHIN_MS = 3_000;
+
+const runnerOf = (capabilities: readonly Capability[]): Runner => {
+	const capable = (action: string): Capability | undefined => capabilities.find(({ actions }) => Object.hasOwn(actions, action));
+	const cannot: Outcome = { phase: "failed", reason: "no-such-action" };
+	return {
+		actions: () => Object.assign({}, ...capabilities.map(({ actions }) => actions)),
+		run: (action, args, command) => capable(action)?.run(action, args, command) ?? Promise.resolve(cannot),
+		probe: (action, args, command) => capable(action)?.probe(action, args, command) ?? Promise.resolve({ phase: "unknown", reason: "no-such-action" }),
+	};
+};
+
+const aboutOf = (version: string, capabilities: readonly Capability[], keyId: string): RecordTypes["dev.orion.node.about.v1"] => ({
+	role: "node",
+	version,
+	capabilities: capabilities.map(({ name }) => name),
+	actions: capabilities.flatMap(({ actions }) => Object.keys(actions)),
+	services: capabilities.flatMap(({ services }) => services),
+	contracts: CONTRACTS,
+	keyId,
+});
+
+interface Kept {
+	readonly identity: NodeIdentity;
+	readonly sessions: SessionStore;
+	readonly voice: Voice;
+	readonly outbox: Outbox;
+	readonly journal: CommandJournal;
+}
+
+/** The lock of the outbox is what keeps a second agent out of this folder, so it comes before anything is written. */
+const openKept = async ({ config, files, clock, timers, random, note, openLog, outboxBytesMax }: AgentOptions): Promise<Kept> => {
+	const { mesh, node } = config;
+	const letters = await openLog("outbox");
+	const memory = await openLog("commands");
+	const identity = await openIdentity(files);
+	const sessions = await openSessions(files, clock, random);
+	const voice = new Voice({ mesh, node, clock, session: () => sessions.current() });
+	const outbox = await Outbox.open({ ...letters, voice, node, timers, note, bytesMax: outboxBytesMax });
+	const journal = await CommandJournal.open(memory.log, sessions.current().counter, memory.sweep);
+	return { identity, sessions, voice, outbox, journal };
+};
+
+interface Obedience {
+	readonly watch: CoreWatch;
+	readonly commands: Commands;
+}
+
+/** Whom this node hears, and what it then does. */
+const openObedience = (options: AgentOptions, { sessions, outbox, journal }: Kept, onWorking: () => void, sayEverything: () => void): Obedience => {
+	const { config, clock, timers, capabilities, note } = options;
+	const keys = coreKeysOf("node.json", config.coreKeys);
+	const common = { mesh: config.mesh, keys, sessions, timers, note };
+	const watch: CoreWatch = new CoreWatch(
+		{
+			...common,
+			clock,
+			onChange: (safety) => {
+				note("safety", { safety });
+				if (safety === "working") onWorking();
+			},
+			onTerm: (term) => {
+				void commands.termRaised(term);
+				sayEverything();
+			},
+		},
+		journal.marks.coreTerm,
+	);
+	const commands = new Commands({
+		...common,
+		node: config.node,
+		journal,
+		runner: runnerOf(capabilities),
+		heard: () => watch.heard,
+		safety: () => watch.safety,
+		say: (receipt) => outbox.emit("dev.orion.action.receipt.v1", receipt),
+	});
+	return { watch, commands };
+};
+
+/** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
+export const startAgent = async (options: AgentOptions): Promise<Agent> => {
+	const { version, clock, timers, capabilities, note } = options;
+	const kept = await openKept(options);
+	const { outbox, journal, identity } = kept;
+	const sayEverything = (): void => {
+		const said = [
+			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
+			...capabilities.map((capability) => capability.announce()),
+		];
+		Promise.all(said).catch((error: unknown) => note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }));
+	};
+	const onWorking = (): void => {
+		if (commands.recovered && watch.safety === "working") channels.safety.ready();
+	};
+	const { watch, commands } = openObedience(options, kept, onWorking, sayEverything);
+	const channels = openChannels(options, { ...kept, watch, commands, onWorking, sayEverything });
+
+	sayEverything();
+	watch.start();
+	channels.data.start();
+	const context: CapabilityContext = { emit: (type, data) => outbox.emit(type, data), measure: (data) => channels.data.measure(data), clock, timers, note };
+	await Promise.all(capabilities.map((capability) => capability.start(context)));
+	await commands.recover();
+	onWorking();
+
+	return {
+		stop: async (reason) => {
+			await Promise.all(capabilities.map((capability) => capability.stop(reason)));
+			if (reason === "agent-stop") note("flushed", { all: await outbox.flushed(FLUSH_WITHIN_MS), waiting: outbox.waiting });
+			watch.stop();
+			await Promise.all([reason === "agent-stop" ? channels.safety.stop() : channels.safety.leave(), channels.data.stop()]);
+			await outbox.close();
+			await journal.close();
+		},
+	};
+};
+
+interface Parts extends Kept, Obedience {
+	readonly onWorking: () => void;
+	readonly sayEverything: () => void;
+}
+
+/** Data first: it settles the session. The safety connection follows, because its will names that session. */
+const openChannels = (options: AgentOptions, parts: Parts): { readonly data: DataChannel; readonly safety: SafetyChannel } => {
+	const { config, connect, timers, random, note } = options;
+	const { voice, outbox, sessions, watch, commands, onWorking, sayEverything } = parts;
+	const common = { node: config.node, connect, timers, random, note, voice };
+	let linked = { data: false, safety: false };
+	const link = (change: Partial<typeof linked>): void => {
+		const before = linked.data && linked.safety;
+		linked = { ...linked, ...change };
+		const now = linked.data && linked.safety;
+		if (now !== before) note(now ? "link-up" : "link-down", { session: sessions.current().id });
+		if (!now) watch.linkLost();
+	};
+	const safety = new SafetyChannel({
+		...common,
+		sessions,
+		safety: () => watch.safety,
+		onBeacon: (bytes) => {
+			watch.beacon(bytes);
+			onWorking();
+		},
+		onUp: () => link({ safety: true }),
+		onDown: () => link({ safety: false }),
+	});
+	const onWatermark = async (mark: NodeWatermark): Promise<void> => {
+		if (!sessions.isBehind(mark)) return;
+		await sessions.begin(mark);
+		note("session-began", { session: sessions.current().id, because: "core knows of later sessions than this folder" });
+		watch.sessionBegan();
+		await safety.stop();
+		if (linked.data) safety.start();
+		sayEverything();
+	};
+	const data = new DataChannel({
+		...common,
+		outbox,
+		onCommand: (action, bytes) => void commands.receive(action, bytes),
+		onWatermark,
+		onUp: () => {
+			link({ data: true });
+			safety.start();
+		},
+		onDown: () => link({ data: false }),
+	});
+	return { data, safety };
+};

@@ -1,0 +1,400 @@
+// Connects the MQTT library to the door: the only file that imports it, and the place where its traps are closed.
+import type { Socket } from "node:net";
+import { Aedes, type AedesOptions, type Client, type ConnectPacket, type PublishPacket } from "aedes";
+import { generate } from "mqtt-packet";
+import { type ErrorCode, type Fault, fault, sayFault } from "../contracts/errors.ts";
+import { assert } from "../contracts/result.ts";
+import { matches } from "./access.ts";
+import { PACKET_BYTES_MAX } from "./frame-filter.ts";
+import { GuardedSocket } from "./guarded-socket.ts";
+import type { Publication } from "./judge.ts";
+import { REASONS } from "./packet-check.ts";
+import type { Identity, Refusal } from "./ports.ts";
+
+export interface ConnectRequest {
+	readonly clientId: string;
+	readonly username?: string;
+	readonly password?: Uint8Array;
+	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
+	readonly version: number;
+}
+
+export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };
+
+/** `taken`: acknowledged, and passed to nobody. `pass`: acknowledged and passed on. `cut`: no answer but the end of the connection. */
+export type Answer = { readonly kind: "pass" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" };
+
+/** Who decides; the library only carries. */
+export interface Door {
+	connect(request: ConnectRequest): Promise<Admission>;
+	publish(identity: Identity, message: Publication, answer: (answer: Answer) => void): void;
+	/** The last words of a connection that ended without a goodbye. */
+	will(identity: Identity, message: Publication): void;
+	maySubscribe(identity: Identity, filter: string): boolean;
+	isUrgent(topic: string): boolean;
+	urgent(identity: Identity, topic: string, bytes: Uint8Array): void;
+	refused(refusal: Refusal): void;
+}
+
+interface Session {
+	readonly conn: GuardedSocket;
+	readonly client: Client;
+	/** Filters and the QoS that was granted. */
+	readonly granted: Map<string, 0 | 1>;
+	/** Newest messages that were handed over, so that overlapping filters give one copy. */
+	readonly handed: Set<number>;
+	identity?: Identity;
+	connectedAtMs?: number;
+	/** A node that was removed leaves no last words. */
+	muted: boolean;
+	wantsReasons: boolean;
+}
+
+const KEEPALIVE_SECONDS_MAX = 120;
+const BACKLOG_BYTES_MAX = 1_048_576;
+const FILTERS_MAX = 64;
+const HANDED_MAX = 256;
+const RECEIVE_MAX = 1_024;
+const LEVELS_MAX = 100;
+/** The library publishes wills of brokers that it has not heard of for three of these, its own too after a long stall. There is one broker: as rare as timers allow. */
+const HEARTBEAT_MS = 536_870_911;
+/** Where messages go that nobody shall see; no filter that is granted reaches it. */
+const VOID_TOPIC = "orion/void";
+const NOBODY = "nobody speaks for this message";
+const NOTHING = Buffer.alloc(0);
+const V5 = 5;
+const REASON_CHARACTERS_MAX = 512;
+
+/** CONNACK: return code of MQTT 3.1.1, reason code of MQTT 5. */
+const CONNACK: Readonly<Partial<Record<ErrorCode, readonly [number, number]>>> = {
+	VERSION_UNSUPPORTED: [1, 0x84],
+	CLIENT_ID_REFUSED: [2, 0x85],
+	BROKER_BUSY: [3, 0x88],
+	NOT_AUTHENTICATED: [4, 0x86],
+	WILL_REFUSED: [5, 0x87],
+	QOS_REFUSED: [5, 0x9b],
+};
+/** PUBACK of MQTT 5 for what went into quarantine; everything else broke its contract (0x99, payload format). */
+const PUBACK: Readonly<Partial<Record<ErrorCode, number>>> = {
+	TOPIC_REFUSED: 0x87,
+	SOURCE_FOREIGN: 0x87,
+	MESH_FOREIGN: 0x87,
+	IDENTITY_FORK: 0x83,
+	ID_REUSED: 0x83,
+};
+const PUBACK_OTHER = 0x99;
+const ADMINISTRATIVE = 0x98;
+
+/** What the library has and does not show. */
+interface Hidden {
+	clients: Record<string, unknown>;
+	brokers: Record<string, unknown>;
+	persistence: {
+		outgoingClearMessageId(): Promise<unknown>;
+		createRetainedStream(filter: string): AsyncIterable<{ readonly topic: string; readonly payload: Uint8Array }>;
+	};
+}
+interface HiddenClient {
+	subscriptions: Record<string, unknown>;
+	duplicates: Record<string, number>;
+	readonly _parser: { parse(bytes: Uint8Array): number };
+}
+
+const plain = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
+const reasonOf = (found: Fault): string => sayFault(found).slice(0, REASON_CHARACTERS_MAX);
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const bytesOf = (payload: string | Buffer): Uint8Array => (typeof payload === "string" ? Buffer.from(payload) : payload);
+
+const publicationOf = ({ topic, qos, retain, payload }: PublishPacket): Publication => ({
+	topic,
+	qos: qos === 0 ? 0 : 1,
+	retain: retain === true,
+	bytes: bytesOf(payload),
+});
+
+const requestOf = ({ clientId, username, password, will }: ConnectPacket, version: number): ConnectRequest => ({
+	clientId,
+	version,
+	...(username === undefined ? {} : { username }),
+	...(password === undefined ? {} : { password }),
+	...(will === undefined ? {} : { will: { topic: will.topic, qos: will.qos ?? 0, retain: will.retain === true, bytes: bytesOf(will.payload) } }),
+});
+
+export interface LibraryOptions {
+	readonly door: Door;
+	readonly drainTimeoutMs: number;
+	readonly connectTimeoutMs: number;
+	readonly now: () => number;
+}
+
+export class Library {
+	readonly #door: Door;
+	readonly #drainTimeoutMs: number;
+	readonly #now: () => number;
+	readonly #aedes: Aedes;
+	readonly #sessions = new Map<Client, Session>();
+	readonly #wills = new WeakMap<object, Session>();
+	#closing = false;
+
+	private constructor({ door, drainTimeoutMs, connectTimeoutMs, now }: LibraryOptions) {
+		this.#door = door;
+		this.#drainTimeoutMs = drainTimeoutMs;
+		this.#now = now;
+		this.#aedes = new Aedes(this.#options(connectTimeoutMs));
+		this.#aedes.on("client", (client) => this.#registered(client));
+		this.#aedes.on("clientReady", (client) => this.#sessions.get(client)?.conn.admit());
+		this.#aedes.on("unsubscribe", (filters, client) => {
+			for (const filter of filters) this.#sessions.get(client)?.granted.delete(filter);
+		});
+		// The only source left is the sweep for wills of other brokers: they are refused below, because nobody speaks for them.
+		this.#aedes.addListener("error", () => undefined);
+	}
+
+	static async open(options: LibraryOptions): Promise<Library> {
+		const library = new Library(options);
+		await library.#aedes.listen();
+		const hidden = library.#hidden();
+		// Keyed by names that clients choose: `constructor` is a fine name for a node and must not be found on a prototype.
+		hidden.clients = plain();
+		hidden.brokers = plain();
+		// Every session ends with its connection, so nothing is kept for later; the library would grow a list for each client id.
+		hidden.persistence.outgoingClearMessageId = () => Promise.resolve(undefined);
+		return library;
+	}
+
+	#hidden(): Hidden {
+		return this.#aedes as unknown as Hidden;
+	}
+
+	#options(connectTimeout: number): AedesOptions {
+		return {
+			// Without a bound no message waits for another; the sockets never make the library wait.
+			concurrency: 0,
+			heartbeatInterval: HEARTBEAT_MS,
+			connectTimeout,
+			drainTimeout: this.#drainTimeoutMs,
+			keepaliveLimit: KEEPALIVE_SECONDS_MAX,
+			maxTopicLevels: LEVELS_MAX,
+			maximumPacketSize: PACKET_BYTES_MAX,
+			receiveMaximum: RECEIVE_MAX,
+			pendingSessionsLimit: 1,
+			preConnect: (client, packet, done) => this.#preConnect(client, packet, done),
+			authenticate: (client, _username, _password, done) => done(null, this.#sessions.get(client)?.identity !== undefined),
+			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
+			authorizeSubscribe: (client, subscription, done) => {
+				const session = this.#sessions.get(client);
+				done(null, session !== undefined && this.#grant(session, subscription.topic, subscription.qos) ? subscription : null);
+			},
+			authorizeForward: (client, packet) => (this.#isFirstCopy(client, packet.brokerId, packet.brokerCounter) ? packet : null),
+		};
+	}
+
+	attach(socket: Socket): void {
+		const conn = new GuardedSocket(
+			socket,
+			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX },
+			{
+				isUrgent: (topic) => this.#door.isUrgent(topic),
+				onUrgent: ({ topic, payload }) => {
+					if (session.identity !== undefined) this.#door.urgent(session.identity, topic, payload);
+				},
+				onRefused: ({ fault: found, reasonCode }) => this.#end(session, found, reasonCode),
+				onStalled: (detail) => this.#tell(session, fault("PEER_STALLED", { detail })),
+			},
+		);
+		const client = this.#aedes.handle(conn);
+		const session: Session = { conn, client, granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
+		this.#sessions.set(client, session);
+		this.#closeTraps(session);
+		conn.once("close", () => this.#sessions.delete(client));
+	}
+
+	#closeTraps(session: Session): void {
+		const hidden = session.client as unknown as HiddenClient;
+		hidden.subscriptions = plain();
+		// The library drops a message that was overtaken by a newer one as if it were a copy: a QoS 0 beacon would swallow a QoS 1 stop.
+		// So it never learns what it handed over; copies are known by their own number in #isFirstCopy.
+		hidden.duplicates = new Proxy(plain<number>(), { set: () => true });
+		const parser = hidden._parser;
+		assert(typeof parser?.parse === "function", "the MQTT library keeps its parser elsewhere");
+		const parse = parser.parse.bind(parser);
+		// What the filter lets through and the library trips over ends that connection, not the process.
+		parser.parse = (bytes) => {
+			try {
+				return parse(bytes);
+			} catch (error) {
+				this.#end(session, fault("PACKET_MALFORMED", { detail: error instanceof Error ? error.message : "unreadable" }), REASONS.malformed);
+				return 0;
+			}
+		};
+	}
+
+	#tell(session: Session, found: Fault, clientId = session.identity?.clientId): void {
+		this.#door.refused({ ...(clientId === undefined ? {} : { clientId }), remote: session.conn.remote, fault: found });
+	}
+
+	/** Ends a connection for what it sent; MQTT 5 has words for it. */
+	#end(session: Session, found: Fault, reasonCode: number): void {
+		this.#tell(session, found);
+		const { client, conn } = session;
+		if (client.version !== V5 || !client.connected) conn.destroy();
+		else client.disconnect({ reasonCode, properties: { reasonString: reasonOf(found) } }, () => conn.destroy());
+	}
+
+	#preConnect(client: Client, packet: ConnectPacket, done: (error: Error | null, success: boolean) => void): void {
+		const session = this.#sessions.get(client);
+		if (session === undefined) {
+			done(new Error(NOBODY), false);
+			return;
+		}
+		const version = packet.protocolVersion ?? 0;
+		session.wantsReasons = version === V5 && packet.properties?.requestProblemInformation !== false;
+		// Nothing is queued for who is away: a session that outlives its connection would be handed old commands.
+		packet.clean = true;
+		if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
+		const finish = (admission: Admission): void => {
+			if (client.closed) return;
+			if (admission.ok) {
+				session.identity = admission.identity;
+				if (packet.will !== undefined) this.#wills.set(packet.will, session);
+				done(null, true);
+				return;
+			}
+			this.#refuseConnect(session, version, admission.fault);
+			this.#tell(session, admission.fault, packet.clientId);
+			done(new Error(reasonOf(admission.fault)), false);
+		};
+		this.#door.connect(requestOf(packet, version)).then(finish, () => finish({ ok: false, fault: fault("BROKER_BUSY", { detail: "the check failed" }) }));
+	}
+
+	/** Written here because the library gives no reason string. */
+	#refuseConnect({ conn }: Session, version: number, found: Fault): void {
+		const [returnCode, reasonCode] = CONNACK[found.code] ?? [5, 0x87];
+		const text = { cmd: "connack", sessionPresent: false } as const;
+		if (version === V5) conn.write(generate({ ...text, reasonCode, properties: { reasonString: reasonOf(found) } }, { protocolVersion: V5 }));
+		else conn.write(generate({ ...text, returnCode }));
+	}
+
+	#registered(client: Client): void {
+		const session = this.#sessions.get(client);
+		if (session === undefined) return;
+		session.connectedAtMs = this.#now();
+		// The library forgets the newer connection when the older one ends in the same moment; then it would not end the older one at the next take-over.
+		for (const other of this.#sessions.values())
+			if (other !== session && other.client.id === client.id && other.connectedAtMs !== undefined) other.client.close();
+	}
+
+	#authorizePublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+		const lastWords = this.#wills.get(packet);
+		if (lastWords?.identity !== undefined) {
+			this.#wills.delete(packet);
+			if (!lastWords.muted && !this.#closing) this.#door.will(lastWords.identity, publicationOf(packet));
+			// The broker says it itself, in its own order; to the library it is refused.
+			done(new Error("said by the broker"));
+			return;
+		}
+		const session = client === null ? undefined : this.#sessions.get(client);
+		if (session?.identity === undefined || packet.cmd !== "publish") {
+			done(new Error(NOBODY));
+			return;
+		}
+		const { qos, messageId } = packet;
+		this.#door.publish(session.identity, publicationOf(packet), (answer) => {
+			if (answer.kind === "cut") {
+				// An error would tell an MQTT 5 client to throw the message away; without an answer every client sends it again.
+				session.conn.destroy();
+				return;
+			}
+			delete packet.properties;
+			packet.retain = false;
+			if (answer.kind === "taken") {
+				packet.topic = VOID_TOPIC;
+				packet.payload = NOTHING;
+				if (answer.fault !== undefined && qos === 1 && this.#acknowledge(session, messageId, answer.fault)) Object.assign(packet, { _notAuthorized: true });
+			}
+			done(null);
+		});
+	}
+
+	/** PUBACK with a reason, which only MQTT 5 has; the library is then told (`_notAuthorized`) that it was answered already. */
+	#acknowledge({ client, conn, wantsReasons }: Session, messageId: number | undefined, found: Fault): boolean {
+		if (client.version !== V5 || messageId === undefined) return false;
+		const properties = wantsReasons ? { properties: { reasonString: reasonOf(found) } } : {};
+		conn.write(generate({ cmd: "puback", messageId, reasonCode: PUBACK[found.code] ?? PUBACK_OTHER, ...properties }, { protocolVersion: V5 }));
+		return true;
+	}
+
+	#grant(session: Session, filter: string, qos: number): boolean {
+		const { identity, granted } = session;
+		if (identity === undefined || !this.#door.maySubscribe(identity, filter)) return false;
+		if (!granted.has(filter) && granted.size >= FILTERS_MAX) return false;
+		granted.set(filter, qos === 0 ? 0 : 1);
+		return true;
+	}
+
+	#isFirstCopy(client: Client, brokerId: string | null, counter: number): boolean {
+		const handed = this.#sessions.get(client)?.handed;
+		// A retained message that is handed over on SUBSCRIBE has no number.
+		if (handed === undefined || brokerId === null) return true;
+		if (handed.has(counter)) return false;
+		handed.add(counter);
+		for (const oldest of handed) {
+			if (handed.size <= HANDED_MAX) break;
+			handed.delete(oldest);
+		}
+		return true;
+	}
+
+	publish(topic: string, bytes: Uint8Array, qos: 0 | 1, retain: boolean): Promise<void> {
+		return new Promise((resolve, reject) => {
+			this.#aedes.publish({ cmd: "publish", topic, payload: bufferOf(bytes), qos, retain, dup: false }, (error) => (error ? reject(error) : resolve()));
+		});
+	}
+
+	/** Writes it to the one live connection with this client id, if that one subscribed to the topic. */
+	deliver(clientId: string, topic: string, bytes: Uint8Array): Promise<"delivered" | "nobody"> {
+		const live = [...this.#sessions.values()].find(
+			({ client, conn, connectedAtMs }) => client.id === clientId && connectedAtMs !== undefined && client.connected && !client.closed && conn.writable,
+		);
+		const granted = [...(live?.granted ?? [])].filter(([filter]) => matches(filter, topic)).map(([, qos]) => qos);
+		if (live === undefined || granted.length === 0) return Promise.resolve("nobody");
+		const qos = granted.includes(1) ? 1 : 0;
+		return new Promise((resolve) => {
+			live.client.publish({ cmd: "publish", topic, payload: bufferOf(bytes), qos, retain: false, dup: false }, () => resolve("delivered"));
+		});
+	}
+
+	async drop(isMeant: (identity: Identity) => boolean): Promise<void> {
+		const meant = [...this.#sessions.values()].filter(({ identity }) => identity !== undefined && isMeant(identity));
+		await Promise.all(
+			meant.map((session) => {
+				session.muted = true;
+				return new Promise<void>((resolve) => {
+					session.client.disconnect({ reasonCode: ADMINISTRATIVE }, () => resolve());
+				});
+			}),
+		);
+	}
+
+	connections(): readonly { readonly identity: Identity; readonly sinceMs: number }[] {
+		return [...this.#sessions.values()].flatMap(({ identity, connectedAtMs, client }) =>
+			identity === undefined || connectedAtMs === undefined || client.closed ? [] : [{ identity, sinceMs: this.#now() - connectedAtMs }],
+		);
+	}
+
+	/** What a subscriber to this topic would be given at once. */
+	async retained(topic: string): Promise<Uint8Array | undefined> {
+		for await (const { payload } of this.#hidden().persistence.createRetainedStream(topic)) return payload;
+		return undefined;
+	}
+
+	/** Ends all connections; nobody's will is published, because nobody was lost. */
+	async close(): Promise<void> {
+		this.#closing = true;
+		await new Promise<void>((resolve) => {
+			this.#aedes.close(() => resolve());
+		});
+		for (const { conn } of this.#sessions.values()) conn.destroy();
+	}
+}

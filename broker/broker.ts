@@ -1,0 +1,66 @@
+// Composes the broker: a listening port, the library behind its frame filter, and the doorkeeper who judges what comes through.
+import { createServer, type Server } from "node:net";
+import { OrionError } from "../contracts/errors.ts";
+import { Library } from "./aedes.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
+import type { BrokerOptions, OpenBroker } from "./ports.ts";
+
+export type { Broker, BrokerOptions, OpenBroker } from "./ports.ts";
+
+const DRAIN_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECTIONS_MAX = 1_024;
+const FLAG = "--mqtt-port";
+
+const listen = (server: Server, host: string, port: number): Promise<number> =>
+	new Promise((resolve, reject) => {
+		server.once("error", (error: NodeJS.ErrnoException) => {
+			const facts = { port, host, flag: FLAG, detail: error.code ?? error.message };
+			reject(new OrionError(error.code === "EADDRINUSE" ? "PORT_IN_USE" : "PORT_REFUSED", facts, { cause: error }));
+		});
+		server.listen({ host, port }, () => {
+			const address = server.address();
+			resolve(typeof address === "object" && address !== null ? address.port : port);
+		});
+	});
+
+/** Rejects with OrionError: PORT_IN_USE, PORT_REFUSED. */
+export const openBroker = async (options: BrokerOptions): Promise<OpenBroker> => {
+	const now = options.now ?? (() => performance.now());
+	const doorkeeper: Doorkeeper = new Doorkeeper(options, now, (topic, bytes, qos, retain) => library.publish(topic, bytes, qos, retain));
+	const { drainTimeoutMs = DRAIN_TIMEOUT_MS, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+	const library: Library = await Library.open({ door: doorkeeper, drainTimeoutMs, connectTimeoutMs, now });
+	const server = createServer({ noDelay: true }, (socket) => library.attach(socket));
+	server.maxConnections = CONNECTIONS_MAX;
+	let port: number;
+	try {
+		port = await listen(server, options.host, options.port);
+	} catch (error) {
+		await library.close();
+		throw error;
+	}
+	let closing: Promise<void> | undefined;
+	const close = async (): Promise<void> => {
+		const closed = new Promise<void>((resolve) => {
+			server.close(() => resolve());
+		});
+		await library.close();
+		await doorkeeper.settle();
+		await closed;
+	};
+	return {
+		port,
+		publish: (topic, bytes, { qos, retain }) => library.publish(topic, bytes, qos, retain),
+		deliver: (node, topic, bytes) => library.deliver(node, topic, bytes),
+		drop: (node) => {
+			doorkeeper.dropped();
+			return library.drop((identity) => identity.node === node);
+		},
+		connections: () => library.connections(),
+		retained: (topic) => library.retained(topic),
+		close: () => {
+			closing ??= close();
+			return closing;
+		},
+	};
+};

@@ -1,0 +1,8 @@
+// `npm test`: everything that can be tested on a desk, in under ten minutes, without a service started or anything installed into the host.
+import { CHECKS, root, runSteps } from "./steps.mjs";
+
+runSteps("test", [
+	["build", process.execPath, "build/bundle.mjs"],
+	...CHECKS,
+	["system and small chaos rounds", `${root}node_modules/.bin/vitest`, "run", "--project", "system"],
+]);

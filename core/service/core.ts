@@ -1,0 +1,222 @@
+// Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
+import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
+import { fail } from "../../contracts/errors.ts";
+import { ok, type Result } from "../../contracts/result.ts";
+import type { Log } from "../../log/port.ts";
+import type { Level } from "../policy.ts";
+import { type Delivery, Dispatcher } from "./dispatcher.ts";
+import { CoreIntake } from "./intake.ts";
+import { coreEnvelope, type Journal, openJournal } from "./journal.ts";
+import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
+import { Live } from "./live.ts";
+import type { LoadedPolicy } from "./policies.ts";
+import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
+import { type Publish, Rounds } from "./rounds.ts";
+import { Shell } from "./shell.ts";
+import type { World } from "./world.ts";
+
+/** Who may connect; kept beside core, because it says who is who and not what happened. */
+export interface NodeRegister {
+	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
+	add(node: string): Promise<Result<{ readonly username: string; readonly password: string }>>;
+	remove(node: string): Promise<Result<{ readonly node: string }>>;
+}
+
+/** The broker as core uses it; given after core is open, because the broker asks core before it thanks anyone. */
+export interface BrokerLink extends Publish, Delivery {
+	drop(node: string): Promise<void>;
+	connected(node: string): boolean;
+}
+
+export interface CoreOptions {
+	readonly log: Log;
+	readonly mesh: string;
+	readonly code: string;
+	readonly data: string;
+	/** Node that events of an operator on this host speak for. */
+	readonly host: string;
+	readonly instance: string;
+	readonly policy: LoadedPolicy;
+	readonly readPolicy: () => Promise<Result<LoadedPolicy>>;
+	readonly register: NodeRegister;
+	readonly world: World;
+	/** Level asked for on the command line, if any. */
+	readonly level?: Level;
+	/** Damage that was accepted at the start, to be recorded as loss. */
+	readonly losses: readonly { readonly fromPosition: number; readonly toPosition: number; readonly bytes: number }[];
+}
+
+export interface Core {
+	readonly intake: CoreIntake;
+	readonly key: CoreKey;
+	readonly desk: CoreDesk;
+	/** Begins to dispatch and to say who it is; only now commands can leave. */
+	connect(link: BrokerLink, where: { readonly mqtt: string; readonly http: () => string }): Promise<void>;
+	close(): Promise<void>;
+}
+
+interface Parts {
+	readonly options: CoreOptions;
+	readonly journal: Journal;
+	readonly shell: Shell;
+	readonly live: Live;
+	readonly intake: CoreIntake;
+	readonly key: CoreKey;
+	readonly term: CoreTerm;
+	readonly notices: Map<string, Notice>;
+	link: BrokerLink | undefined;
+	where: { readonly mqtt: string; readonly http: () => string };
+}
+
+const RECORDS_MAX = 1_000;
+
+/** Submitted by HTTP: the token speaks for this host's operator, so the source is core's or the host's own clients'. */
+const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
+	if (bytes.byteLength > ENVELOPE_BYTES_MAX) return fail("TOO_LARGE", { bytes: bytes.byteLength, bytesMax: ENVELOPE_BYTES_MAX });
+	const parsed = parseEnvelope(bytes);
+	if (!parsed.ok) return parsed;
+	const { source, type } = parsed.value;
+	const mine = source === "/core/operator" || source === `/nodes/${host}` || source.startsWith(`/nodes/${host}.`) || source.startsWith(`/nodes/${host}/`);
+	if (!mine) return fail("SOURCE_FOREIGN", { source, identity: `the operator of ${host}` });
+	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
+};
+
+const deskOf = (parts: Parts): CoreDesk => {
+	const { options, journal, shell, live, notices, term } = parts;
+	const { log, register, world } = options;
+	const startedWallMs = world.clock.wall();
+	return {
+		info: () => ({
+			mesh: options.mesh,
+			code: options.code,
+			term,
+			startedWallMs,
+			head: log.head(),
+			decidedUpTo: shell.readUpTo,
+			first: log.first(),
+			bytesAppended: journal.bytesAppended,
+			mqtt: parts.where.mqtt,
+			http: parts.where.http(),
+			data: options.data,
+		}),
+		state: () => shell.state,
+		live: () =>
+			live.view(
+				(node) => parts.link?.connected(node) ?? false,
+				register.nodes().map(({ node }) => node),
+			),
+		notices: () => [...notices.values()],
+		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
+		onRecords: (listener) => log.onCommit(listener),
+		submit: async (bytes) => {
+			const judged = judgeSubmitted(bytes, options.host);
+			const sender = { node: options.host, clientId: `${options.host}.http` };
+			if (!judged.ok) {
+				await parts.intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
+				return judged;
+			}
+			// An operator who names no node speaks for the host at which he sits.
+			const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
+			const kept = await parts.intake.accept({
+				identity: sender,
+				topic: "POST /events",
+				envelope: named,
+				bytes: named === judged.value ? bytes : encodeEnvelope(named),
+			});
+			if (kept.kind === "fork") return { ok: false, fault: kept.fault };
+			return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
+		},
+		setLevel: async (level, by, why) => {
+			const before = shell.state.level;
+			const position = await journal.note("/core/operator", "dev.orion.level.set.v1", { level, by, ...(why === undefined ? {} : { why }) });
+			await shell.idle();
+			return { position, before };
+		},
+		nodes: () => register.nodes(),
+		addNode: async (node, by) => {
+			const added = await register.add(node);
+			if (!added.ok) return added;
+			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by });
+			return ok({ node, ...added.value });
+		},
+		removeNode: async (node, by) => {
+			const removed = await register.remove(node);
+			if (!removed.ok) return removed;
+			await parts.link?.drop(node);
+			live.forget(node);
+			await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by });
+			return removed;
+		},
+		reloadPolicy: () => reloadPolicy(parts),
+	};
+};
+
+/** A bad policy changes nothing and is said until a good one comes. */
+const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promise<Result<{ readonly hash: string; readonly changed: boolean }>> => {
+	const loaded = await options.readPolicy();
+	if (!loaded.ok) {
+		const { file, line, column, detail } = loaded.fault.facts;
+		notices.set("policy", {
+			severity: "error",
+			text: `the policy on disk was not taken over, the one before is in force: ${file}:${line}:${column}: ${detail}`,
+		});
+		return loaded;
+	}
+	notices.delete("policy");
+	const { hash, content, files } = loaded.value;
+	const changed = hash !== shell.state.policyHash;
+	if (changed)
+		await journal.note("/core/policy", "dev.orion.policy.activated.v1", { hash, content: content as unknown as Record<string, never>, files: [...files] });
+	await shell.idle();
+	return ok({ hash, changed });
+};
+
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+	const { log, mesh, world, code, policy } = options;
+	const key = await openCoreKey(world.files);
+	const term = await raiseTerm(world.files, key.keyId);
+	const live = new Live(world.clock);
+	// Each needs the other: the shell appends through the journal, the journal stamps with the shell's time.
+	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
+	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
+	const notices = new Map<string, Notice>();
+	const intake = new CoreIntake(journal, live, world, (about, text) => notices.set(about, { severity: "info", text }));
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, link: undefined, where: { mqtt: "", http: () => "" } };
+	const why = "damaged records, accepted at the start";
+	const lost = options.losses.map(({ fromPosition, toPosition, bytes }) => ({
+		envelope: coreEnvelope(mesh, world.clock.wall(), "/core/log", "dev.orion.log.loss.v1", {
+			what: "records",
+			fromPosition,
+			toPosition,
+			count: toPosition - fromPosition + 1,
+			bytes,
+			why,
+		}),
+	}));
+	const level =
+		options.level === undefined
+			? []
+			: [{ envelope: coreEnvelope(mesh, world.clock.wall(), "/core/operator", "dev.orion.level.set.v1", { level: options.level, by: "command line" }) }];
+	await shell.start([...lost, ...level]);
+	let dispatcher: Dispatcher | undefined;
+	let rounds: Rounds | undefined;
+	return {
+		intake,
+		key,
+		desk: deskOf(parts),
+		connect: async (link, where) => {
+			parts.link = link;
+			parts.where = where;
+			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, world, state: () => shell.state });
+			await dispatcher.start();
+			rounds = new Rounds({ mesh, instance: options.instance, log, journal, intake, live, key, term, publish: link, world, state: () => shell.state });
+			rounds.start();
+		},
+		close: async () => {
+			await rounds?.stop();
+			await dispatcher?.stop();
+			await intake.settle("all");
+			await shell.stop();
+		},
+	};
+};

@@ -1,0 +1,169 @@
+// Connects actions in the log to nodes: signs each once, records the signed command before it is handed over, and asks about those without an answer.
+import type { Envelope } from "../../contracts/envelope.ts";
+import type { ActionCommand } from "../../contracts/gen/types.ts";
+import { nodeTopic } from "../../contracts/topics.ts";
+import type { Log } from "../../log/port.ts";
+import type { EngineState } from "../state.ts";
+import type { Journal } from "./journal.ts";
+import type { CoreKey } from "./keys.ts";
+import type { Live } from "./live.ts";
+import type { CoreTerm } from "./ports.ts";
+import type { World } from "./world.ts";
+
+/** The way to a node; "nobody" when it is not there to receive it now. Nothing is queued. */
+export interface Delivery {
+	deliver(node: string, topic: string, bytes: Uint8Array): Promise<"delivered" | "nobody">;
+}
+
+export interface DispatcherOptions {
+	readonly log: Log;
+	readonly journal: Journal;
+	readonly key: CoreKey;
+	readonly term: CoreTerm;
+	readonly mesh: string;
+	readonly live: Live;
+	readonly delivery: Delivery;
+	readonly world: World;
+	readonly state: () => EngineState;
+}
+
+type Requested = Envelope<"dev.orion.action.requested.v1">;
+type Dispatched = Envelope<"dev.orion.action.dispatched.v1">;
+
+const CURSOR = "dispatcher";
+const SOURCE = "/core/dispatcher";
+const PAGE_RECORDS = 256;
+
+export class Dispatcher {
+	readonly #options: DispatcherOptions;
+	/** Actions that are not closed: where they stand in the log, and the command once it is signed. */
+	readonly #open = new Map<string, { readonly position: number; readonly requested: Requested; jws?: string }>();
+	readonly #encoder = new TextEncoder();
+	#readUpTo = 0;
+	#running: Promise<void> | undefined;
+	#again = false;
+	#stopListening: (() => void) | undefined;
+
+	constructor(options: DispatcherOptions) {
+		this.#options = options;
+	}
+
+	/** Reads on from its cursor. What was signed before the last end is handed over again, byte for byte: the gate knows repeats. */
+	async start(): Promise<void> {
+		const { log } = this.#options;
+		this.#readUpTo = Math.max(log.cursor(CURSOR), log.first() - 1);
+		const head = log.head();
+		while (this.#readUpTo < head) await this.#page((record) => this.#learn(record), head);
+		for (const [action, { requested, jws }] of [...this.#open]) await (jws === undefined ? this.#dispatch(action) : this.#deliver(requested, jws));
+		this.#stopListening = log.onCommit(() => void this.#wake());
+		await this.#wake();
+	}
+
+	async stop(): Promise<void> {
+		this.#stopListening?.();
+		while (this.#running !== undefined) await this.#running;
+	}
+
+	#wake(): Promise<void> {
+		this.#again = true;
+		this.#running ??= this.#run()
+			.catch((error: unknown) => this.#options.world.fatal(error))
+			.finally(() => {
+				this.#running = undefined;
+				if (this.#again) void this.#wake();
+			});
+		return this.#running;
+	}
+
+	async #run(): Promise<void> {
+		this.#again = false;
+		while (this.#readUpTo < this.#options.log.head()) await this.#page((record) => this.#follow(record), Number.POSITIVE_INFINITY);
+		await this.#moveCursor();
+	}
+
+	async #page(each: (record: { position: number; envelope: Envelope }) => Promise<void> | void, upTo: number): Promise<void> {
+		for (const record of await this.#options.journal.read(this.#readUpTo + 1, PAGE_RECORDS)) {
+			if (record.position > upTo) return;
+			await each(record);
+			this.#readUpTo = record.position;
+		}
+	}
+
+	/** Before the oldest action that is still open: a restart finds its command again. */
+	async #moveCursor(): Promise<void> {
+		const oldest = Math.min(this.#readUpTo, ...[...this.#open.values()].map(({ position }) => position - 1));
+		if (oldest > this.#options.log.cursor(CURSOR)) await this.#options.log.setCursor(CURSOR, oldest);
+	}
+
+	#learn({ position, envelope }: { position: number; envelope: Envelope }): void {
+		switch (envelope.type) {
+			case "dev.orion.action.requested.v1":
+				this.#open.set(envelope.data.action, { position, requested: envelope });
+				break;
+			case "dev.orion.action.dispatched.v1": {
+				const open = this.#open.get(envelope.data.action);
+				if (open !== undefined) open.jws = envelope.data.jws;
+				break;
+			}
+			case "dev.orion.action.closed.v1":
+				this.#open.delete(envelope.data.action);
+				break;
+			default:
+		}
+	}
+
+	async #follow(record: { position: number; envelope: Envelope }): Promise<void> {
+		this.#learn(record);
+		const { envelope } = record;
+		if (envelope.type === "dev.orion.action.requested.v1") await this.#dispatch(envelope.data.action);
+		if (envelope.type === "dev.orion.action.asked.v1") {
+			const open = this.#open.get(envelope.data.action);
+			if (open?.jws !== undefined) await this.#deliver(open.requested, open.jws);
+		}
+	}
+
+	async #dispatch(action: string): Promise<void> {
+		const open = this.#open.get(action);
+		if (open === undefined || open.jws !== undefined) return;
+		const { key, journal, live } = this.#options;
+		const { node, session } = open.requested.data;
+		const tick = live.tick(node, session);
+		if (tick === undefined) {
+			await this.#undelivered(action, node, `no pulse of ${node} in session ${session} was heard, so the age of a command could not be told`);
+			return;
+		}
+		const jws = await key.sign("orion-command+jws", this.#command(open.requested, open.position, tick));
+		const data: Dispatched["data"] = { action, node, position: open.position, jws, tick, session };
+		await journal.note(SOURCE, "dev.orion.action.dispatched.v1", data, action);
+		open.jws = jws;
+		if ((await this.#deliver(open.requested, jws)) === "nobody") await this.#undelivered(action, node, `${node} is away: nobody received the command`);
+	}
+
+	#command({ data }: Requested, seq: number, tick: number): ActionCommand {
+		const { term, mesh } = this.#options;
+		return {
+			v: 1,
+			mesh,
+			node: data.node,
+			command: data.action,
+			action: data.name,
+			args: data.args,
+			incident: data.incident,
+			decision: data.decision,
+			policyHash: data.policyHash,
+			coreTerm: { ...term },
+			seq,
+			notAfterMs: data.notAfterMs,
+			session: data.session,
+			tick,
+		};
+	}
+
+	#deliver({ data }: Requested, jws: string): Promise<"delivered" | "nobody"> {
+		return this.#options.delivery.deliver(data.node, nodeTopic(data.node, "cmd", data.name), this.#encoder.encode(jws));
+	}
+
+	async #undelivered(action: string, node: string, why: string): Promise<void> {
+		await this.#options.journal.note(SOURCE, "dev.orion.action.undelivered.v1", { action, node, why }, action);
+	}
+}

@@ -1,0 +1,178 @@
+// Connects everything that core records to the log: stamps it, puts a clock record before it when time has moved, and keeps the parsed newest ones at hand.
+import { uuidv7 } from "uuidv7";
+import { type Envelope, encodeEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
+import { OrionError } from "../../contracts/errors.ts";
+import { isoTime } from "../../contracts/time.ts";
+import type { AppendOutcome, Entry, EntryKey, Gap, Log } from "../../log/port.ts";
+import type { LogRecord } from "./ports.ts";
+import type { HostClock } from "./world.ts";
+
+/** Inputs within this of a clock record need no other: engine time is that exact. */
+const TICK_EVERY_MS = 100;
+const NEWEST_MAX = 16_384;
+
+export interface Incoming {
+	readonly envelope: Envelope;
+	/** As it came; absent for core's own records. */
+	readonly bytes?: Uint8Array;
+	readonly key?: EntryKey;
+}
+
+const CLOSING_BRACE = 0x7d;
+
+/** Puts the time of the append into a message without writing the rest of it anew: the last of two equal names wins in JSON. */
+const stamped = (bytes: Uint8Array, at: string): Uint8Array => {
+	const end = bytes.lastIndexOf(CLOSING_BRACE);
+	return Buffer.concat([bytes.subarray(0, end), Buffer.from(`,"recordedtime":"${at}"}`)]);
+};
+
+export interface Journal {
+	/** One atomic batch of inputs; outcomes in their order. */
+	append(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]>;
+	/** Core's own record about itself. */
+	note<T extends RecordType>(source: string, type: T, data: RecordTypes[T], subject?: string): Promise<number>;
+	/** The engine's outputs, exactly as they are. */
+	appendOutputs(outputs: readonly Envelope[]): Promise<void>;
+	/** A clock record now, for timers. */
+	tick(): Promise<void>;
+	read(from: number, recordsMax: number): Promise<readonly LogRecord[]>;
+	readonly bytesAppended: number;
+}
+
+export interface EngineTime {
+	/** Engine time now, milliseconds. */
+	engineMs(): number;
+}
+
+export const coreEnvelope = <T extends RecordType>(mesh: string, wallMs: number, source: string, type: T, data: RecordTypes[T], subject?: string): Envelope => {
+	const at = isoTime(wallMs);
+	const named = subject === undefined ? {} : { subject };
+	return { specversion: "1.0", id: uuidv7(), source, type, ...named, time: at, mesh, recordedtime: at, data } as unknown as Envelope;
+};
+
+/** The parsed newest records, so that what was parsed at the door is not parsed again by the engine. */
+class Newest {
+	readonly #envelopes = new Map<number, Envelope>();
+
+	put(position: number, envelope: Envelope): void {
+		this.#envelopes.set(position, envelope);
+		if (this.#envelopes.size <= NEWEST_MAX * 2) return;
+		// Dropped in bulk: deleting the oldest key of a Map one by one halves its speed.
+		const keep = [...this.#envelopes].slice(-NEWEST_MAX);
+		this.#envelopes.clear();
+		for (const [kept, value] of keep) this.#envelopes.set(kept, value);
+	}
+
+	get(position: number): Envelope | undefined {
+		return this.#envelopes.get(position);
+	}
+}
+
+export const openJournal = (options: { readonly log: Log; readonly mesh: string; readonly clock: HostClock; readonly time: EngineTime }): Journal => {
+	const { log, mesh, clock, time } = options;
+	const newest = new Newest();
+	let tickedMs = Number.NEGATIVE_INFINITY;
+	let bytesAppended = 0;
+
+	const tickEnvelope = (): Envelope => {
+		tickedMs = clock.now();
+		const data = {
+			engineMs: Math.floor(time.engineMs()),
+			wallMs: clock.wall(),
+			quality: clock.quality(),
+			offsetMinutes: clock.offsetMinutes(),
+			bootId: clock.bootId,
+			monoMs: clock.bootMs(),
+		};
+		return coreEnvelope(mesh, clock.wall(), "/core/clock", "dev.orion.clock.tick.v1", data);
+	};
+
+	const store = async (envelopes: readonly Envelope[], entries: readonly Entry[]): Promise<readonly AppendOutcome[]> => {
+		for (const entry of entries) bytesAppended += entry.bytes.byteLength;
+		const outcomes = await log.append(entries).catch((error: unknown) => {
+			// The clock record, if there was one, is not in the log: the next append brings another.
+			tickedMs = Number.NEGATIVE_INFINITY;
+			throw error;
+		});
+		for (const [index, outcome] of outcomes.entries()) {
+			const envelope = envelopes[index];
+			if (outcome.kind === "stored" && envelope !== undefined) newest.put(outcome.position, envelope);
+		}
+		return outcomes;
+	};
+
+	const append = async (inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> => {
+		const ticks = clock.now() - tickedMs >= TICK_EVERY_MS ? [tickEnvelope()] : [];
+		const at = isoTime(clock.wall());
+		const entries = inputs.map(({ envelope, bytes, key }): Entry => {
+			if (bytes === undefined) return { bytes: encodeEnvelope(envelope) };
+			(envelope as { recordedtime?: string }).recordedtime = at;
+			return { bytes: stamped(bytes, at), identity: asItCame(bytes), ...(key === undefined ? {} : { key }) };
+		});
+		const envelopes = [...ticks, ...inputs.map((input) => input.envelope)];
+		const outcomes = await store(envelopes, [...ticks.map((tick) => ({ bytes: encodeEnvelope(tick) })), ...entries]);
+		return outcomes.slice(ticks.length);
+	};
+
+	return {
+		append,
+		note: async (source, type, data, subject) => {
+			const [outcome] = await append([{ envelope: coreEnvelope(mesh, clock.wall(), source, type, data, subject) }]);
+			if (outcome?.kind !== "stored") throw new OrionError("LOG_CLOSED");
+			return outcome.position;
+		},
+		appendOutputs: async (outputs) => {
+			await store(
+				outputs,
+				outputs.map((output) => ({ bytes: encodeEnvelope(output) })),
+			);
+		},
+		tick: async () => {
+			const tick = tickEnvelope();
+			await store([tick], [{ bytes: encodeEnvelope(tick) }]);
+		},
+		read: async (from, recordsMax) => {
+			const stored = await log.read(from, recordsMax);
+			return stored.map(({ position, bytes }) => ({ position, envelope: newest.get(position) ?? parseStored(bytes) }));
+		},
+		get bytesAppended() {
+			return bytesAppended;
+		},
+	};
+};
+
+const DECODER = new TextDecoder();
+
+/** What stands in the log passed its contract at the door and its checksum since: it is read, not judged again. */
+export const parseStored = (bytes: Uint8Array): Envelope => JSON.parse(DECODER.decode(bytes)) as Envelope;
+
+const STAMP_START = ',"recordedtime":"';
+const STAMP_BYTES = STAMP_START.length + "2026-01-01T00:00:00.000Z".length + '"}'.length;
+
+/** What makes a message the same message: as it came, without what may stand around it. */
+const asItCame = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.lastIndexOf(CLOSING_BRACE) + 1);
+
+/** The message as it came, from the record that it became. */
+export const identityOf = (record: Uint8Array): Uint8Array => {
+	const at = record.length - STAMP_BYTES;
+	const isStamped = at > 0 && DECODER.decode(record.subarray(at, at + STAMP_START.length)) === STAMP_START;
+	return isStamped ? Buffer.concat([record.subarray(0, at), Buffer.from("}")]) : record;
+};
+
+/** What a message is known by when it comes again; measurements are sampled, so holes in their numbering mean nothing. */
+export const keyOfEnvelope = (envelope: Envelope): EntryKey | undefined => {
+	const { source, session, lane, seq, id } = envelope;
+	if (!source.startsWith("/nodes/") || lane === "metric") return undefined;
+	return session !== undefined && lane !== undefined && seq !== undefined ? { kind: "lane", source, session, lane, seq } : { kind: "id", source, id };
+};
+
+/** The same from a record on disk, to know it again after a restart. */
+export const keyOfRecord = (record: Uint8Array): EntryKey | undefined => keyOfEnvelope(parseStored(record));
+
+/** The hole that a record accounts for, so that a restart does not account for it again. */
+export const gapOfRecord = (record: Uint8Array): Gap | undefined => {
+	const envelope = parseStored(record);
+	if (envelope.type !== "dev.orion.log.gap.v1") return undefined;
+	const { source, session, lane, fromSeq, toSeq } = envelope.data;
+	return { source, session, lane, fromSeq, toSeq };
+};

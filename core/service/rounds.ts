@@ -1,0 +1,115 @@
+// Connects time to what core says regularly: the beacon, the watermarks of nodes, gaps that turn into facts, storms that are over.
+import { LANES, sessionCounter } from "../../contracts/envelope.ts";
+import type { CoreBeacon, NodeWatermark } from "../../contracts/gen/types.ts";
+import { CORE_TOPICS, nodeTopic } from "../../contracts/topics.ts";
+import type { Gap, LaneMark, Log } from "../../log/port.ts";
+import type { EngineState } from "../state.ts";
+import type { CoreIntake } from "./intake.ts";
+import type { Journal } from "./journal.ts";
+import type { CoreKey } from "./keys.ts";
+import type { Live } from "./live.ts";
+import type { CoreTerm } from "./ports.ts";
+import type { World } from "./world.ts";
+
+const EVERY_MS = 1_000;
+/** A hole that nobody filled for this long is a fact. */
+const GAP_AFTER_MS = 60_000;
+
+export interface Publish {
+	publish(topic: string, bytes: Uint8Array, options: { readonly qos: 0 | 1; readonly retain: boolean }): Promise<void>;
+}
+
+export interface RoundsOptions {
+	readonly mesh: string;
+	readonly instance: string;
+	readonly log: Log;
+	readonly journal: Journal;
+	readonly intake: CoreIntake;
+	readonly live: Live;
+	readonly key: CoreKey;
+	readonly term: CoreTerm;
+	readonly publish: Publish;
+	readonly world: World;
+	readonly state: () => EngineState;
+}
+
+const nodeOfLane = (mark: LaneMark): string => mark.source.slice("/nodes/".length);
+
+export class Rounds {
+	readonly #options: RoundsOptions;
+	readonly #encoder = new TextEncoder();
+	readonly #seen = new Map<string, { readonly gap: Gap; readonly sinceMs: number }>();
+	readonly #marked = new Map<string, string>();
+	#counter = 0;
+	#cancel: (() => void) | undefined;
+	#turning: Promise<void> | undefined;
+
+	constructor(options: RoundsOptions) {
+		this.#options = options;
+	}
+
+	start(): void {
+		this.#cancel = this.#options.world.timers.after(0, () => this.#turn());
+	}
+
+	async stop(): Promise<void> {
+		this.#cancel?.();
+		this.#cancel = undefined;
+		await this.#turning;
+	}
+
+	#turn(): void {
+		this.#cancel = this.#options.world.timers.after(EVERY_MS, () => this.#turn());
+		this.#turning = Promise.all([this.#beacon(), this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
+			.then(() => undefined)
+			// A round that fails (a full disk, a broker that closes) is made again in a second; nothing depends on one of them.
+			.catch(() => undefined);
+	}
+
+	async #beacon(): Promise<void> {
+		const { mesh, term, key, live, publish, state } = this.#options;
+		this.#counter += 1;
+		const { level, policyHash } = state();
+		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, latched: [], ticks: live.ticks() };
+		await publish.publish(CORE_TOPICS.beacon, this.#encoder.encode(await key.sign("orion-beacon+jws", beacon)), { qos: 0, retain: false });
+	}
+
+	/** Per node: the newest session that is known, and up to where each of its lanes is on disk here. */
+	async #watermarks(): Promise<void> {
+		const { log, publish, instance } = this.#options;
+		const byNode = new Map<string, LaneMark[]>();
+		for (const mark of log.lanes()) byNode.set(nodeOfLane(mark), [...(byNode.get(nodeOfLane(mark)) ?? []), mark]);
+		for (const [node, marks] of byNode) {
+			const newest = marks.reduce((best, mark) => (sessionCounter(mark.session) > sessionCounter(best.session) ? mark : best));
+			const lanes = Object.fromEntries(
+				LANES.flatMap((lane) => marks.filter((mark) => mark.lane === lane && mark.session === newest.session).map((mark) => [lane, mark.contiguous])),
+			);
+			const watermark: NodeWatermark = { node, counter: sessionCounter(newest.session), session: newest.session, lanes, instance };
+			const text = JSON.stringify(watermark);
+			if (this.#marked.get(node) === text) continue;
+			this.#marked.set(node, text);
+			await publish.publish(nodeTopic(node, "watermark"), this.#encoder.encode(text), { qos: 1, retain: true });
+		}
+	}
+
+	/** A hole becomes a fact when its session ended, or after a minute; first the fact, then the mark moves. */
+	async #gaps(): Promise<void> {
+		const { log, journal, world } = this.#options;
+		const now = world.clock.now();
+		const newestOf = new Map<string, number>();
+		for (const mark of log.lanes()) newestOf.set(mark.source, Math.max(newestOf.get(mark.source) ?? 0, sessionCounter(mark.session)));
+		const open = new Set<string>();
+		for (const gap of log.gaps()) {
+			const id = JSON.stringify([gap.source, gap.session, gap.lane, gap.fromSeq]);
+			open.add(id);
+			const seen = this.#seen.get(id) ?? { gap, sinceMs: now };
+			this.#seen.set(id, seen);
+			const ended = sessionCounter(gap.session) < (newestOf.get(gap.source) ?? 0);
+			// A resend of an ended session may still be on its way: a few rounds of grace.
+			if (now - seen.sinceMs < (ended ? 5 * EVERY_MS : GAP_AFTER_MS)) continue;
+			await journal.note("/core/intake", "dev.orion.log.gap.v1", { ...gap, why: ended ? "session-ended" : "timed-out" });
+			log.closeGap(gap);
+		}
+		for (const id of [...this.#seen.keys()]) if (!open.has(id)) this.#seen.delete(id);
+	}
+}

@@ -1,0 +1,259 @@
+// Connects the engine to the log: reads committed inputs in order, appends what follows as one batch each, and folds without acting after a start.
+
+import { OrionError } from "../../contracts/errors.ts";
+import type { Duration } from "../../contracts/time.ts";
+import type { Log } from "../../log/port.ts";
+import { fold, step } from "../engine.ts";
+import { History } from "../memory/history.ts";
+import { readSnapshot, takeSnapshot } from "../memory/snapshot.ts";
+import { isOutput } from "../record.ts";
+import { type EngineState, emptyState, STATE_SCHEMA } from "../state.ts";
+import { nextTimerMs } from "../timers.ts";
+import { coreEnvelope, type Incoming, type Journal, parseStored } from "./journal.ts";
+import type { LoadedPolicy } from "./policies.ts";
+import type { CoreTerm } from "./ports.ts";
+import type { World } from "./world.ts";
+
+const PAGE_RECORDS = 256;
+/** Without a timer that is due earlier, time is recorded this often, so that a downtime has a known beginning. */
+const IDLE_TICK_MS = 30_000;
+const SNAPSHOT_EVERY_INPUTS = 20_000;
+const RETRY_FULL_DISK_MS = 1_000;
+const SNAPSHOT_FILES = ["snapshot-a.json", "snapshot-b.json"] as const;
+
+export interface ShellOptions {
+	readonly log: Log;
+	readonly mesh: string;
+	readonly code: string;
+	readonly term: CoreTerm;
+	readonly policy: LoadedPolicy;
+	readonly world: World;
+	/** Made by whoever owns the shell, because the journal asks the shell for engine time. */
+	readonly journal: () => Journal;
+}
+
+export class Shell {
+	readonly #options: ShellOptions;
+	#state: EngineState;
+	#decidedUpTo = 0;
+	#readUpTo = 0;
+	/** Engine time = base + what the host's monotonic clock has moved since. */
+	#baseEngineMs = 0;
+	#baseBootMs = 0;
+	#lastTick: { bootId: string; monoMs: number; wallMs: number; quality: string } | undefined;
+	#running: Promise<void> | undefined;
+	#again = false;
+	#cancelTimer: (() => void) | undefined;
+	#stopListening: (() => void) | undefined;
+	#inputsSinceSnapshot = 0;
+	#snapshots = 0;
+	#stopped = false;
+
+	constructor(options: ShellOptions) {
+		this.#options = options;
+		this.#state = emptyState(options.mesh);
+	}
+
+	get state(): EngineState {
+		return this.#state;
+	}
+	get decidedUpTo(): number {
+		return this.#decidedUpTo;
+	}
+	/** Everything up to here was looked at; with no input waiting it is the head of the log. */
+	get readUpTo(): number {
+		return this.#readUpTo;
+	}
+
+	engineMs(): number {
+		return Math.max(this.#state.clock.engineMs, this.#baseEngineMs + this.#options.world.clock.bootMs() - this.#baseBootMs);
+	}
+
+	/** Folds what is there without acting, records the start, decides afresh, and goes on with what comes. */
+	async start(extra: readonly Incoming[] = []): Promise<void> {
+		await this.#recover();
+		const { mesh, code, term, policy, world, journal, log } = this.#options;
+		const downtimeMs = this.#downtimeMs();
+		this.#baseEngineMs = this.#state.clock.engineMs + (downtimeMs ?? 0);
+		this.#baseBootMs = world.clock.bootMs();
+		const activated = { hash: policy.hash, content: policy.content as unknown as Record<string, never>, files: [...policy.files] };
+		const wallMs = world.clock.wall();
+		const policyNews =
+			this.#state.policyHash === policy.hash ? [] : [{ envelope: coreEnvelope(mesh, wallMs, "/core/policy", "dev.orion.policy.activated.v1", activated) }];
+		const started = {
+			code,
+			stateSchema: STATE_SCHEMA,
+			policyHash: policy.hash,
+			coreTerm: term,
+			decidedUpTo: this.#decidedUpTo,
+			downtimeMs,
+			engineMs: Math.floor(this.#baseEngineMs),
+		};
+		const envelope = coreEnvelope(mesh, wallMs, "/core/engine", "dev.orion.engine.started.v1", started);
+		await journal().append([...policyNews, ...extra, { envelope }]);
+		await this.#foldUpTo(log.head());
+		this.#stopListening = log.onCommit(() => this.#wake());
+		await this.#wake();
+		this.#armTimer();
+	}
+
+	/** Decides on everything that is durable now. */
+	async idle(): Promise<void> {
+		while (this.#running !== undefined) await this.#running;
+	}
+
+	async stop(): Promise<void> {
+		this.#stopListening?.();
+		this.#cancelTimer?.();
+		await this.idle();
+		this.#stopped = true;
+		await this.#snapshot();
+	}
+
+	/** From the newest snapshot that can be trusted, or from the first record; then what was recorded, and last what nobody decided on. */
+	async #recover(): Promise<void> {
+		const { log, world } = this.#options;
+		for (const file of SNAPSHOT_FILES) {
+			const text = await world.files.read(file);
+			const snapshot = text === undefined ? undefined : readSnapshot(safeJson(text));
+			if (
+				snapshot === undefined ||
+				snapshot.decidedUpTo <= this.#decidedUpTo ||
+				snapshot.decidedUpTo > log.head() ||
+				snapshot.state.mesh !== this.#options.mesh
+			)
+				continue;
+			this.#state = snapshot.state;
+			this.#decidedUpTo = snapshot.decidedUpTo;
+		}
+		const history = new History(this.#decidedUpTo);
+		let from = Math.max(this.#decidedUpTo + 1, log.first());
+		for (;;) {
+			const page = await log.read(from, PAGE_RECORDS);
+			for (const { position, bytes } of page) {
+				const envelope = parseStored(bytes);
+				if (envelope.type === "dev.orion.clock.tick.v1") this.#noteTick(envelope.data);
+				for (const { input, outputs } of history.push({ position, envelope })) {
+					this.#state = [input, ...outputs].reduce(fold, this.#state);
+				}
+			}
+			const last = page.at(-1);
+			if (last === undefined) break;
+			from = last.position + 1;
+		}
+		const { chapters, waiting } = history.finish();
+		for (const { input, outputs } of chapters) this.#state = [input, ...outputs].reduce(fold, this.#state);
+		for (const input of waiting) this.#state = fold(this.#state, input);
+		this.#decidedUpTo = history.decidedUpTo;
+		this.#readUpTo = log.head();
+	}
+
+	/** The records of the start itself: all but the start are folded only, because a start decides on everything at once. */
+	async #foldUpTo(head: number): Promise<void> {
+		for (const { position, envelope } of await this.#options.journal().read(this.#readUpTo + 1, PAGE_RECORDS)) {
+			if (position > head) return;
+			if (envelope.type === "dev.orion.engine.started.v1") {
+				this.#readUpTo = position - 1;
+				return;
+			}
+			this.#state = fold(this.#state, { position, envelope });
+			this.#readUpTo = position;
+		}
+	}
+
+	#noteTick(data: { bootId?: string; monoMs?: number; wallMs: number; quality: string }): void {
+		this.#lastTick = { bootId: data.bootId ?? "", monoMs: data.monoMs ?? 0, wallMs: data.wallMs, quality: data.quality };
+	}
+
+	/** Exact within one boot; across boots only two synced clocks can tell; else nobody knows. */
+	#downtimeMs(): Duration | null {
+		const { clock } = this.#options.world;
+		const last = this.#lastTick;
+		if (last === undefined) return null;
+		if (last.bootId === clock.bootId && clock.bootMs() >= last.monoMs) return Math.floor(clock.bootMs() - last.monoMs) as Duration;
+		const elapsedMs = clock.wall() - last.wallMs;
+		return last.quality === "synced" && clock.quality() === "synced" && elapsedMs >= 0 ? (Math.floor(elapsedMs) as Duration) : null;
+	}
+
+	#wake(): Promise<void> {
+		this.#again = true;
+		this.#running ??= this.#run()
+			.catch((error: unknown) => this.#options.world.fatal(error))
+			.finally(() => {
+				this.#running = undefined;
+				if (this.#again && !this.#stopped) void this.#wake();
+			});
+		return this.#running;
+	}
+
+	async #run(): Promise<void> {
+		const { log, journal } = this.#options;
+		// Let the journal note what it just stored, so that nothing is parsed twice.
+		await Promise.resolve();
+		this.#again = false;
+		while (this.#readUpTo < log.head()) {
+			const page = await journal().read(this.#readUpTo + 1, PAGE_RECORDS);
+			for (const { position, envelope } of page) {
+				if (!isOutput(envelope)) await this.#decide(position, envelope);
+				this.#readUpTo = position;
+			}
+			// Under load the door must not wait for the engine: it may fall behind, messages may not.
+			if (page.length === PAGE_RECORDS) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
+		}
+		if (this.#inputsSinceSnapshot >= SNAPSHOT_EVERY_INPUTS) await this.#snapshot();
+		this.#armTimer();
+	}
+
+	async #decide(position: number, envelope: Parameters<typeof step>[1]["envelope"]): Promise<void> {
+		const { state, outputs } = step(this.#state, { position, envelope });
+		if (outputs.length > 0) await this.#appendOutputs(outputs);
+		this.#state = state;
+		this.#decidedUpTo = position;
+		this.#inputsSinceSnapshot += 1;
+	}
+
+	/** A full disk stops the engine where it is: what it decided is not so until it is on disk. */
+	async #appendOutputs(outputs: Parameters<Journal["appendOutputs"]>[0]): Promise<void> {
+		for (;;) {
+			try {
+				return await this.#options.journal().appendOutputs(outputs);
+			} catch (error) {
+				if (!(error instanceof OrionError) || error.fault.code !== "DISK_FULL" || this.#stopped) throw error;
+				await new Promise<void>((resolve) => this.#options.world.timers.after(RETRY_FULL_DISK_MS, resolve));
+			}
+		}
+	}
+
+	#armTimer(): void {
+		this.#cancelTimer?.();
+		if (this.#stopped) return;
+		const next = nextTimerMs(this.#state);
+		const dueMs = next === undefined ? IDLE_TICK_MS : Math.min(IDLE_TICK_MS, Math.max(1, Math.ceil(next - this.engineMs())));
+		this.#cancelTimer = this.#options.world.timers.after(dueMs, () => {
+			this.#options
+				.journal()
+				.tick()
+				.catch((error: unknown) => {
+					if (error instanceof OrionError && error.fault.code === "DISK_FULL") this.#armTimer();
+					else if (!this.#stopped) this.#options.world.fatal(error);
+				});
+		});
+	}
+
+	async #snapshot(): Promise<void> {
+		if (this.#inputsSinceSnapshot === 0) return;
+		this.#inputsSinceSnapshot = 0;
+		// Alternating files: a crash while writing one leaves the other.
+		const file = SNAPSHOT_FILES[this.#snapshots % 2] ?? SNAPSHOT_FILES[0];
+		this.#snapshots += 1;
+		await this.#options.world.files.write(file, JSON.stringify(takeSnapshot(this.#state, this.#decidedUpTo, this.#options.code)), "plain");
+	}
+}
+
+const safeJson = (text: string): unknown => {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+};

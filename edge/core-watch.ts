@@ -1,0 +1,93 @@
+// Connects core's beacons to what this node knows of its core: whether it is heard, its term, and the policies in force.
+import { checkContract } from "../contracts/envelope.ts";
+import type { NodePulse } from "../contracts/gen/types.ts";
+import { instant } from "../contracts/time.ts";
+import { type BeaconStep, type Heard, hearBeacon, nothingHeard } from "./machines/beacon.ts";
+import { type Presence, presence } from "./machines/presence.ts";
+import type { NodeClock, Note, Timers } from "./ports.ts";
+import type { SessionStore } from "./session.ts";
+import { type CoreKeys, verifySigned } from "./signed.ts";
+
+export interface CoreWatchOptions {
+	readonly mesh: string;
+	readonly keys: CoreKeys;
+	readonly sessions: SessionStore;
+	readonly clock: NodeClock;
+	readonly timers: Timers;
+	readonly note: Note;
+	readonly onChange: (safety: NodePulse["safety"]) => void;
+	/** A core that is newer than any heard before: everything it must know is said again. */
+	readonly onTerm: (term: NonNullable<Heard["term"]>) => void;
+}
+
+const LOOK_EVERY_MS = 250;
+
+export class CoreWatch {
+	readonly #options: CoreWatchOptions;
+	#heard: Heard;
+	#presence: Presence = { kind: "boot" };
+	#cancel: (() => void) | undefined;
+
+	constructor(options: CoreWatchOptions, term: Heard["term"]) {
+		this.#options = options;
+		this.#heard = nothingHeard(term);
+	}
+
+	get heard(): Heard {
+		return this.#heard;
+	}
+	get safety(): NodePulse["safety"] {
+		return this.#presence.kind;
+	}
+
+	start(): void {
+		this.#cancel = this.#options.timers.after(LOOK_EVERY_MS, () => {
+			this.#step("time");
+			this.start();
+		});
+	}
+
+	stop(): void {
+		this.#cancel?.();
+	}
+
+	/** A new session counts its ticks anew: what was remembered by old ones is forgotten, and core has to be heard again. */
+	sessionBegan(): void {
+		this.#heard = nothingHeard(this.#heard.term);
+		this.#become({ kind: "boot" });
+	}
+
+	linkLost(): void {
+		this.#step("link-lost");
+	}
+
+	beacon(bytes: Uint8Array): void {
+		const read = this.#read(bytes);
+		if (read.kind === "ignored") {
+			this.#options.note("beacon-ignored", { why: read.why });
+			return;
+		}
+		this.#heard = read.heard;
+		if (read.termRaised && read.heard.term !== undefined) this.#options.onTerm(read.heard.term);
+		this.#step("beacon");
+	}
+
+	#read(bytes: Uint8Array): BeaconStep | { readonly kind: "ignored"; readonly why: string } {
+		const { mesh, keys, sessions } = this.#options;
+		const verified = verifySigned(bytes, "orion-beacon+jws", keys);
+		if (verified.kind === "not-verified") return { kind: "ignored", why: verified.reason };
+		const checked = checkContract("core.beacon", verified.payload);
+		if (!checked.ok) return { kind: "ignored", why: "contract-violated" };
+		return hearBeacon(this.#heard, mesh, verified.keyId, checked.value, sessions.current().tick());
+	}
+
+	#step(kind: "beacon" | "link-lost" | "time"): void {
+		this.#become(presence(this.#presence, { kind, at: instant(this.#options.clock.bootMs()) }));
+	}
+
+	#become(next: Presence): void {
+		const before = this.#presence.kind;
+		this.#presence = next;
+		if (next.kind !== before) this.#options.onChange(next.kind);
+	}
+}

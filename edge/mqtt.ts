@@ -1,0 +1,107 @@
+// Connects to a broker by MQTT 3.1.1; the only file of this room that knows the client library. One client object is one connection:
+// the library's own reconnect drops, doubles and reorders what is in flight, so it never sees a second CONNECT.
+import { createConnection } from "node:net";
+import { type IClientOptions, MqttClient } from "mqtt";
+import { OrionError } from "../contracts/errors.ts";
+import type { Connect, Connection, ConnectOptions } from "./ports.ts";
+
+export interface MqttAddress {
+	/** mqtt://host:port */
+	readonly url: string;
+	readonly username: string;
+	readonly password: string;
+}
+
+const CONNECT_TIMEOUT_MS = 4_000;
+/** A goodbye that takes longer is not waited for. */
+const CLOSE_TIMEOUT_MS = 1_000;
+const REFUSED_CREDENTIAL: readonly unknown[] = [4, 5];
+const SUBACK_REFUSED = 128;
+
+const optionsOf = ({ username, password }: MqttAddress, { clientId, keepaliveSeconds, will }: ConnectOptions): IClientOptions => ({
+	protocolVersion: 4,
+	protocolId: "MQTT",
+	clean: true,
+	clientId,
+	username,
+	password,
+	keepalive: keepaliveSeconds,
+	// A dead peer must be noticed although this side goes on sending.
+	reschedulePings: false,
+	reconnectPeriod: 0,
+	resubscribe: false,
+	queueQoSZero: false,
+	connectTimeout: CONNECT_TIMEOUT_MS,
+	timerVariant: "native",
+	...(will === undefined ? {} : { will: { topic: will.topic, payload: Buffer.from(will.bytes), qos: will.qos, retain: will.retain } }),
+});
+
+const connectionOf = (client: MqttClient): Connection => ({
+	publish: (topic, bytes, { qos, retain }) =>
+		new Promise((resolve, reject) => {
+			client.publish(topic, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { qos, retain }, (error) => (error ? reject(error) : resolve()));
+		}),
+	subscribe: (filters) =>
+		new Promise((resolve, reject) => {
+			const wanted = Object.fromEntries(filters.map(({ topic, qos }) => [topic, { qos }]));
+			client.subscribe(wanted, (error, granted) => {
+				const refused = granted?.find(({ qos }) => qos === SUBACK_REFUSED);
+				if (error) reject(error);
+				else if (refused !== undefined)
+					reject(new OrionError("TOPIC_REFUSED", { identity: client.options.clientId ?? "", verb: "subscribe", topic: refused.topic }));
+				else resolve();
+			});
+		}),
+	close: () =>
+		new Promise((resolve) => {
+			const deadline = setTimeout(() => {
+				client.end(true);
+				resolve();
+			}, CLOSE_TIMEOUT_MS);
+			client.end(false, {}, () => {
+				clearTimeout(deadline);
+				resolve();
+			});
+		}),
+	destroy: () => {
+		client.stream.destroy();
+		client.end(true);
+	},
+});
+
+/** The address's connector. */
+export const mqttConnect = (address: MqttAddress): Connect => {
+	const { hostname, port } = new URL(address.url);
+	const host = hostname.replace(/^\[|\]$/g, "");
+	return (options) =>
+		new Promise((resolve, reject) => {
+			let open = false;
+			let failure: unknown;
+			const client = new MqttClient(() => createConnection({ host, port: Number(port || 1883), noDelay: true }), optionsOf(address, options));
+			client.on("message", (topic, payload) => options.onMessage(topic, payload));
+			client.on("error", (error) => {
+				failure ??= error;
+			});
+			client.once("connect", () => {
+				open = true;
+				resolve(connectionOf(client));
+			});
+			client.once("close", () => {
+				client.end(true);
+				if (open) {
+					options.onClosed();
+					return;
+				}
+				const code = failure instanceof Error && "code" in failure ? failure.code : undefined;
+				if (REFUSED_CREDENTIAL.includes(code)) reject(new OrionError("NOT_AUTHENTICATED", {}, { cause: failure }));
+				else
+					reject(
+						new OrionError(
+							"UNREACHABLE",
+							{ url: address.url, detail: failure instanceof Error ? failure.message || String(code) : "closed" },
+							{ cause: failure },
+						),
+					);
+			});
+		});
+};

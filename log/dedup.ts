@@ -1,0 +1,196 @@
+// Decides whether a record was stored before: by its number within source, session and lane, or by its id within its source.
+import type { Lane } from "../contracts/envelope.ts";
+import { sessionCounter } from "../contracts/envelope.ts";
+import { IdWindow } from "./id-window.ts";
+import { type Judged, LaneWindow } from "./lane-window.ts";
+import type { EntryKey, Gap, LaneMark } from "./port.ts";
+
+/** Sessions of a source whose content is remembered: the newest. */
+const SESSIONS_WHOLE = 4;
+/** Sessions of a source whose marks are remembered: a node that restarted often while it was away still sends from its older ones. */
+const SESSIONS_MAX = 32;
+/** Sources that are remembered: at least this many, in two generations. */
+const SOURCES_MAX = 512;
+/** Holes of what was let go that wait to be told. */
+const ORPHANS_MAX = 4_096;
+
+export interface SourceLanes {
+	/** By session, in the order of their first record. */
+	readonly sessions: Map<string, Map<Lane, LaneWindow>>;
+}
+
+const counterOf = (session: string): number => sessionCounter(session) || 0;
+
+const gapsOf = (source: string, session: string, lanes: ReadonlyMap<Lane, LaneWindow>): readonly Gap[] =>
+	[...lanes].flatMap(([lane, window]) => window.holes().map((hole) => ({ source, session, lane, ...hole })));
+
+/** What is remembered by source: the generation that was not used for as long as the other took to fill is dropped whole. */
+export class Sources<T> {
+	#newer = new Map<string, T>();
+	#older = new Map<string, T>();
+	readonly #dropped: (source: string, value: T) => void;
+
+	constructor(dropped: (source: string, value: T) => void) {
+		this.#dropped = dropped;
+	}
+
+	peek(source: string): T | undefined {
+		return this.#newer.get(source) ?? this.#older.get(source);
+	}
+
+	take(source: string, fresh: () => T): T {
+		const known = this.#newer.get(source);
+		if (known !== undefined) return known;
+		const value = this.#older.get(source) ?? fresh();
+		this.#older.delete(source);
+		this.#newer.set(source, value);
+		if (this.#newer.size > SOURCES_MAX) {
+			for (const [name, dropped] of this.#older) this.#dropped(name, dropped);
+			this.#older = this.#newer;
+			this.#newer = new Map();
+		}
+		return value;
+	}
+
+	*entries(): Generator<readonly [string, T]> {
+		yield* this.#older;
+		yield* this.#newer;
+	}
+}
+
+export class Dedup {
+	readonly #lanes = new Sources<SourceLanes>((source, { sessions }) => {
+		for (const [session, lanes] of sessions) this.#orphan(source, session, lanes);
+	});
+	readonly #ids = new Sources<IdWindow>(() => undefined);
+	#orphans: Gap[] = [];
+
+	/** Changes nothing but what is too old. */
+	judge(key: EntryKey, digest: number, nowMs: number): Judged {
+		if (key.kind === "lane") return this.#lanes.peek(key.source)?.sessions.get(key.session)?.get(key.lane)?.judge(key.seq, digest) ?? "new";
+		const window = this.#ids.peek(key.source);
+		window?.age(nowMs);
+		return window?.judge(key.id, digest) ?? "new";
+	}
+
+	/** A record that was judged new is stored. */
+	add(key: EntryKey, digest: number, nowMs: number): void {
+		if (key.kind === "lane") this.#window(key.source, key.session, key.lane).add(key.seq, digest);
+		else this.#ids.take(key.source, () => new IdWindow(nowMs)).add(key.id, digest, nowMs);
+	}
+
+	#window(source: string, session: string, lane: Lane): LaneWindow {
+		const { sessions } = this.#lanes.take(source, () => ({ sessions: new Map() }));
+		let lanes = sessions.get(session);
+		if (lanes === undefined) {
+			lanes = new Map();
+			sessions.set(session, lanes);
+			if (sessions.size > SESSIONS_WHOLE) this.#letGo(source, sessions);
+		}
+		let window = lanes.get(lane);
+		if (window === undefined) {
+			window = new LaneWindow();
+			lanes.set(lane, window);
+		}
+		return window;
+	}
+
+	/** A new session began: the older ones keep their marks only, and the oldest go, those first of which nothing is missing. */
+	#letGo(source: string, sessions: Map<string, Map<Lane, LaneWindow>>): void {
+		const oldestFirst = [...sessions.keys()].sort((a, b) => counterOf(a) - counterOf(b));
+		const began = [...sessions.keys()].at(-1);
+		const older = oldestFirst.slice(0, -SESSIONS_WHOLE).filter((session) => session !== began);
+		for (const session of older) for (const window of sessions.get(session)?.values() ?? []) window.forgetContent();
+		while (sessions.size > SESSIONS_MAX) {
+			const whole = older.findIndex((session) => gapsOf(source, session, sessions.get(session) ?? new Map()).length === 0);
+			const [gone] = older.splice(Math.max(0, whole), 1);
+			if (gone === undefined) return;
+			this.#orphan(source, gone, sessions.get(gone) ?? new Map());
+			sessions.delete(gone);
+		}
+	}
+
+	#orphan(source: string, session: string, lanes: ReadonlyMap<Lane, LaneWindow>): void {
+		this.#orphans = [...this.#orphans, ...gapsOf(source, session, lanes)].slice(-ORPHANS_MAX);
+	}
+
+	closeGap(gap: Gap): void {
+		const { source, session, lane, fromSeq, toSeq } = gap;
+		const isClosed = (other: Gap): boolean =>
+			other.source === source && other.session === session && other.lane === lane && other.fromSeq >= fromSeq && other.toSeq <= toSeq;
+		const before = this.#orphans.length;
+		if (before > 0) this.#orphans = this.#orphans.filter((other) => !isClosed(other));
+		// A gap of a session that was let go must not bring it back.
+		if (this.#orphans.length === before) this.#window(source, session, lane).close({ fromSeq, toSeq });
+	}
+
+	lanes(): readonly LaneMark[] {
+		const marks: LaneMark[] = [];
+		for (const [source, { sessions }] of this.#lanes.entries()) {
+			for (const [session, lanes] of sessions) {
+				for (const [lane, { contiguous, highest }] of lanes) marks.push({ source, session, lane, contiguous, highest });
+			}
+		}
+		return marks;
+	}
+
+	gaps(): readonly Gap[] {
+		const gaps: Gap[] = [...this.#orphans];
+		for (const [source, { sessions }] of this.#lanes.entries()) for (const [session, lanes] of sessions) gaps.push(...gapsOf(source, session, lanes));
+		return gaps;
+	}
+
+	/** What a copy of it is made from. */
+	contents(): {
+		readonly lanes: Iterable<readonly [string, SourceLanes]>;
+		readonly ids: Iterable<readonly [string, IdWindow]>;
+		readonly orphans: readonly Gap[];
+	} {
+		return { lanes: this.#lanes.entries(), ids: this.#ids.entries(), orphans: this.#orphans };
+	}
+
+	restoreLane(source: string, session: string, lane: Lane, window: LaneWindow): void {
+		const { sessions } = this.#lanes.take(source, () => ({ sessions: new Map() }));
+		const lanes = sessions.get(session) ?? new Map<Lane, LaneWindow>();
+		sessions.set(session, lanes.set(lane, window));
+	}
+
+	restoreIds(source: string, window: IdWindow): void {
+		this.#ids.take(source, () => window);
+	}
+
+	restoreOrphans(orphans: readonly Gap[]): void {
+		this.#orphans = [...orphans];
+	}
+}
+
+/** One text a key. An id may be any text, so the kind stands in front. */
+const keyText = (key: EntryKey): string =>
+	key.kind === "lane" ? `lane\n${key.source}\n${key.session}\n${key.lane}\n${key.seq}` : `id\n${key.source}\n${key.id}`;
+
+/** What a group of records that is not durable yet would add; thrown away when it could not be stored. */
+export class StagedDedup {
+	readonly #dedup: Dedup;
+	readonly #nowMs: number;
+	readonly #staged = new Map<string, { readonly key: EntryKey; readonly digest: number }>();
+
+	constructor(dedup: Dedup, nowMs: number) {
+		this.#dedup = dedup;
+		this.#nowMs = nowMs;
+	}
+
+	/** Judges, and remembers what is new. */
+	judge(key: EntryKey, digest: number): Judged {
+		const text = keyText(key);
+		const staged = this.#staged.get(text);
+		if (staged !== undefined) return staged.digest === digest ? "duplicate" : "fork";
+		const judged = this.#dedup.judge(key, digest, this.#nowMs);
+		if (judged === "new") this.#staged.set(text, { key, digest });
+		return judged;
+	}
+
+	/** The group is durable. */
+	apply(): void {
+		for (const { key, digest } of this.#staged.values()) this.#dedup.add(key, digest, this.#nowMs);
+	}
+}

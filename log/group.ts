@@ -1,0 +1,68 @@
+// Decides what of the batches that wait becomes records: what is new is framed, what was here before is only answered.
+import { contentDigest } from "./crc32c.ts";
+import { type Dedup, StagedDedup } from "./dedup.ts";
+import { FRAME_HEADER_BYTES, frameBytes, putFrame } from "./frame.ts";
+import type { AppendOutcome, Entry, StoredRecord } from "./port.ts";
+
+export interface WaitingBatch {
+	readonly entries: readonly Entry[];
+	readonly bytes: number;
+	readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
+	readonly reject: (error: unknown) => void;
+}
+
+export interface Group {
+	readonly batches: readonly WaitingBatch[];
+	/** By batch. */
+	readonly outcomes: readonly (readonly AppendOutcome[])[];
+	/** The frames of all that is new, one behind the other; views of it are the records. */
+	readonly frames: Uint8Array;
+	readonly records: readonly StoredRecord[];
+	/** Where each batch begins: position, and offset in the frames. */
+	readonly starts: readonly { readonly position: number; readonly offset: number }[];
+	/** What becomes known when the group is durable. */
+	readonly staged: StagedDedup;
+}
+
+const judgeEntry = (entry: Entry, staged: StagedDedup): "new" | "duplicate" | "fork" =>
+	entry.key === undefined ? "new" : staged.judge(entry.key, contentDigest(entry.identity ?? entry.bytes));
+
+/** Positions begin at `next`; nothing is remembered until the group is durable. */
+export const judgeGroup = (batches: readonly WaitingBatch[], next: number, dedup: Dedup, nowMs: number): Group => {
+	const staged = new StagedDedup(dedup, nowMs);
+	const fresh: (readonly Uint8Array[])[] = [];
+	let position = next;
+	let totalBytes = 0;
+	const outcomes = batches.map(({ entries }) => {
+		const stored: Uint8Array[] = [];
+		const answers = entries.map((entry): AppendOutcome => {
+			const judged = judgeEntry(entry, staged);
+			if (judged !== "new") return { kind: judged };
+			stored.push(entry.bytes);
+			totalBytes += frameBytes(entry.bytes);
+			position += 1;
+			return { kind: "stored", position: position - 1 };
+		});
+		fresh.push(stored);
+		return answers;
+	});
+	return { batches, outcomes, staged, ...framed(fresh, next, totalBytes) };
+};
+
+const framed = (fresh: readonly (readonly Uint8Array[])[], next: number, totalBytes: number): Pick<Group, "frames" | "records" | "starts"> => {
+	const frames = Buffer.allocUnsafeSlow(totalBytes);
+	const records: StoredRecord[] = [];
+	const starts: { readonly position: number; readonly offset: number }[] = [];
+	let position = next;
+	let offset = 0;
+	for (const batch of fresh) {
+		if (batch.length > 0) starts.push({ position, offset });
+		for (const [index, bytes] of batch.entries()) {
+			const end = putFrame(frames, offset, position, batch.length - 1 - index, bytes);
+			records.push({ position, bytes: frames.subarray(offset + FRAME_HEADER_BYTES, end) });
+			offset = end;
+			position += 1;
+		}
+	}
+	return { frames, records, starts };
+};

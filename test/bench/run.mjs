@@ -1,0 +1,33 @@
+// `npm run bench -- [--json] [NAME ...]`: figures, each beside a peer or the machine's raw one, measured in the same run.
+import { parseArgs } from "node:util";
+import { bundle } from "../../build/bundle.mjs";
+import { peer } from "../../build/peers.mjs";
+import { load } from "../../build/run-typescript.mjs";
+
+const { values, positionals } = parseArgs({ options: { json: { type: "boolean", default: false } }, allowPositionals: true });
+const say = (line) => process.stderr.write(`${line}\n`);
+const GROUPS = [
+	{ names: ["ingest.embedded", "puback.p50", "puback.p99"], run: async () => (await load("test/bench/wire.ts")).wireFigures(peer("mosquitto"), say) },
+	{ names: ["command.p99"], run: async () => (await load("test/bench/command.ts")).commandFigures(say) },
+	{ names: ["up.ready", "agent.ready", "agent.rss"], run: async () => (await load("test/bench/processes.ts")).processFigures(say) },
+	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },
+];
+const known = GROUPS.flatMap(({ names }) => names);
+const unknown = positionals.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+	process.stderr.write(`no such figure: ${unknown.join(", ")}. There are: ${known.join(", ")}\n`);
+	process.exit(2);
+}
+const wanted = (name) => positionals.length === 0 || positionals.includes(name);
+const results = [];
+// The engine is measured from its sources; everything else is the built output.
+if (GROUPS.some(({ names }) => names.some(wanted) && !names.includes("replay.rate"))) await bundle();
+for (const { names, run } of GROUPS) if (names.some(wanted)) results.push(...(await run()).filter(({ name }) => wanted(name)));
+if (values.json) process.stdout.write(`${JSON.stringify({ schema: "orion.bench/1", results })}\n`);
+else {
+	for (const { name, value, unit, beside, ratio, must, ok } of results) {
+		process.stdout.write(
+			`${ok ? "ok  " : "MISS"} ${name.padEnd(18)}${`${value} ${unit}`.padEnd(20)}beside ${`${beside.value} ${beside.unit}`.padEnd(20)}ratio ${String(ratio).padEnd(8)} must ${must}  (${beside.name})\n`,
+		);
+	}
+}

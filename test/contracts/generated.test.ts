@@ -1,0 +1,121 @@
+// Shows that what is generated from the schemas is up to date, stands alone in plain Node, and that the schemas themselves are whole.
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, test } from "vitest";
+import { generate, readSchemas } from "../../build/contracts.mjs";
+import { ENVELOPED, KNOWN_FIELDS, VALIDATORS } from "../../contracts/gen/validate.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const GENERATED = join(ROOT, "contracts/gen");
+
+interface Schema {
+	readonly $id?: string;
+	readonly title?: string;
+	readonly description?: string;
+	readonly type?: string | readonly string[];
+	readonly const?: unknown;
+	readonly enum?: readonly unknown[];
+	readonly required?: readonly string[];
+	readonly properties?: Readonly<Record<string, Schema>>;
+	readonly items?: Schema;
+	readonly anyOf?: readonly Schema[];
+	readonly additionalProperties?: boolean | Schema;
+	readonly maxProperties?: number;
+	readonly minimum?: number;
+	readonly maximum?: number;
+	readonly maxLength?: number;
+	readonly maxItems?: number;
+}
+const SCHEMAS = readSchemas().map(({ name, schema }) => ({ name, schema: schema as Schema }));
+
+describe("generated files", () => {
+	test("are what the schemas give today: run `npm run generate` after a change", async () => {
+		const fresh = await generate();
+		expect(readdirSync(GENERATED).sort()).toEqual(Object.keys(fresh).sort());
+		for (const [file, text] of Object.entries(fresh))
+			expect(readFileSync(join(GENERATED, file), "utf8") === text, `contracts/gen/${file} is out of date`).toBe(true);
+	});
+
+	test("validators run in plain Node, without a loader and without require", () => {
+		const file = join(GENERATED, "validators.js");
+		// The library's runtime names its own source in a text; that is no call.
+		expect(readFileSync(file, "utf8").replaceAll(/code='require\("ajv\/[^']*'/g, "")).not.toMatch(/\brequire\(/);
+		const program = `import(${JSON.stringify(pathToFileURL(file).href)}).then(({ alertFiring }) => {
+			const good = alertFiring({ name: "a", severity: "info", summary: "ä€😀" });
+			const bad = alertFiring({ name: "a", severity: "info", summary: "" });
+			process.stdout.write(JSON.stringify([good, bad, alertFiring.errors[0].instancePath]));
+		})`;
+		const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=commonjs", "-e", program], { encoding: "utf8", env: {}, cwd: "/" });
+		expect({ stdout, stderr, status }).toEqual({ stdout: '[true,false,"/summary"]', stderr: "", status: 0 });
+	});
+
+	test("know every contract by name, and which of them travel in envelopes", () => {
+		const names = SCHEMAS.map(({ name }) => name);
+		expect(Object.keys(VALIDATORS)).toEqual(names);
+		expect(Object.keys(KNOWN_FIELDS)).toEqual(names);
+		const never = ["action.command", "config.node", "config.orion", "core.beacon", "envelope", "kept.services", "node.verdict", "node.watermark"];
+		expect(names.filter((name) => !ENVELOPED.some((enveloped) => enveloped === name))).toEqual(
+			[...never, ...names.filter((name) => name.startsWith("policy.") && name !== "policy.activated")].sort(),
+		);
+	});
+});
+
+/** Every schema inside a schema, with its path. */
+const inner = function* (schema: Schema, path: string): Generator<readonly [string, Schema]> {
+	yield [path, schema];
+	for (const [name, property] of Object.entries(schema.properties ?? {})) yield* inner(property, `${path}/${name}`);
+	if (schema.items !== undefined) yield* inner(schema.items, `${path}/*`);
+	if (typeof schema.additionalProperties === "object") yield* inner(schema.additionalProperties, `${path}/*`);
+	for (const branch of schema.anyOf ?? []) yield* inner(branch, path);
+};
+const typesOf = ({ type }: Schema): readonly string[] => (type === undefined ? [] : typeof type === "string" ? [type] : type);
+
+/** What is wrong with the bounds of one schema: nothing that a message carries may be as long as its sender likes. */
+const unbounded = (schema: Schema): string | undefined => {
+	const types = typesOf(schema);
+	const isClosed = schema.enum !== undefined || schema.const !== undefined;
+	if (types.includes("string") && schema.maxLength === undefined && !isClosed) return "a text without maxLength";
+	if (types.includes("array") && schema.maxItems === undefined) return "a list without maxItems";
+	if (types.includes("integer") && (schema.minimum === undefined || schema.maximum === undefined)) return "an integer without minimum and maximum";
+	if (typeof schema.additionalProperties === "object" && schema.maxProperties === undefined) return "a table without maxProperties";
+	return undefined;
+};
+
+const UNIT = /(Ms|Mm|Mv|Degrees|PerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)(Min|Max)?$/;
+const COUNTED =
+	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|\w+Max|\w+Position)$/;
+
+describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
+	const parts = [...inner(schema, "")];
+	test("is named after its file and says what it is", () => {
+		expect(schema.$id).toBe(`https://orion.dev/schemas/${name}.v1.json`);
+		expect(schema.title).toBe(name.replace(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase()));
+		expect(schema.description).toMatch(/[.`]$/);
+	});
+	test("describes every property and bounds every value", () => {
+		const properties = parts.flatMap(([path, part]) =>
+			Object.entries(part.properties ?? {}).map(([field, property]) => [`${path}/${field}`, property] as const),
+		);
+		expect(properties.filter(([, property]) => (property.description ?? "") === "").map(([path]) => path)).toEqual([]);
+		expect(parts.map(([path, part]) => [path, unbounded(part)]).filter(([, wrong]) => wrong !== undefined)).toEqual([]);
+	});
+	test("demands only what it names, and numbers carry their unit", () => {
+		for (const [path, part] of parts) {
+			expect({ path, unnamed: (part.required ?? []).filter((field) => part.properties?.[field] === undefined) }).toEqual({ path, unnamed: [] });
+			for (const [field, property] of Object.entries(part.properties ?? {})) {
+				if (!typesOf(property).some((type) => type === "integer" || type === "number") || typesOf(property).includes("string")) continue;
+				// A vector or a pair of bounds carries its unit once: mountMm {x, y}.
+				const says = UNIT.test(field) || COUNTED.test(field) || UNIT.test(path) || field === "celsius";
+				expect({ path: `${path}/${field}`, says }).toEqual({ path: `${path}/${field}`, says: true });
+			}
+		}
+	});
+	test("is closed where an unknown field could hide something: commands, beacons, policies, configurations, files", () => {
+		const strict = /^(action\.command|core\.beacon|node\.watermark|policy\.(?!activated)|config\.|kept\.)/.test(name);
+		const open = parts.filter(([, part]) => part.properties !== undefined && part.additionalProperties !== false).map(([path]) => path);
+		if (strict) expect(open).toEqual([]);
+		else expect(open).toContain("");
+	});
+});
