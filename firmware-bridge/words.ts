@@ -33,10 +33,10 @@ export const REASONS = {
 	8: "chip-not-ready",
 } as const;
 
-export type BoardKind = (typeof BOARDS)[keyof typeof BOARDS];
-export type BoardState = (typeof STATES)[keyof typeof STATES];
-export type BoardCause = (typeof CAUSES)[keyof typeof CAUSES];
-export type RefusalReason = (typeof REASONS)[keyof typeof REASONS];
+type BoardKind = (typeof BOARDS)[keyof typeof BOARDS];
+type BoardState = (typeof STATES)[keyof typeof STATES];
+type BoardCause = (typeof CAUSES)[keyof typeof CAUSES];
+type RefusalReason = (typeof REASONS)[keyof typeof REASONS];
 
 export interface HelloFromBoard {
 	readonly kind: "hello";
@@ -76,7 +76,7 @@ export interface BoardSensors {
 	readonly rangeMm?: number;
 }
 
-export interface BoardRefusal {
+interface BoardRefusal {
 	readonly kind: "refused";
 	readonly seq: number;
 	readonly type: HostFrame["kind"];

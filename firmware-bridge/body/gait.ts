@@ -52,7 +52,7 @@ export const judgeGait = (plan: RobotPlan, gait: GaitName, stride: Stride, body:
 		return fail("BODY_LIMIT", { axis: "turn (degrees)", found: stride.turnDegrees, min: -plan.turnMaxDegrees, max: plan.turnMaxDegrees });
 	let marginMm = Number.POSITIVE_INFINITY;
 	for (let step = 0; step < PHASES_JUDGED; step++) {
-		const found = postureOf(plan, gaitStance(plan, gait, step / PHASES_JUDGED, stride, body));
+		const found = postureOf(plan, gaitStance(plan, gait, step / PHASES_JUDGED, stride, body), plan.walking);
 		if (!found.ok) return found;
 		marginMm = Math.min(marginMm, found.value.marginMm);
 	}

@@ -1,7 +1,7 @@
 // Decides the three joint angles that put a foot at a point of its leg's frame, or why none do; and the point that angles give.
 import { type Fault, fail, fault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
-import { degrees, JOINT_NAMES, type LegPlan, type RobotPlan, radians, type Vec } from "./plan.ts";
+import { degrees, JOINT_NAMES, type LegPlan, type Limits, type RobotPlan, radians, type Vec } from "./plan.ts";
 
 /** Degrees. Coxa: 0 straight out, positive counter-clockwise from above. Femur: 0 level, positive up. Tibia: 0 straight, positive bends down. */
 export interface LegAngles {
@@ -20,9 +20,9 @@ export const footAt = (plan: RobotPlan, angles: LegAngles): Vec => {
 	return { x: out * Math.cos(heading), y: out * Math.sin(heading), z: femur * Math.sin(lift) + tibia * Math.sin(shin) };
 };
 
-const limitBroken = (plan: RobotPlan, leg: LegPlan, angles: LegAngles): Fault | undefined => {
+const limitBroken = (limits: Limits, leg: LegPlan, angles: LegAngles): Fault | undefined => {
 	for (const joint of JOINT_NAMES) {
-		const { min, max } = plan.jointDegrees[joint];
+		const { min, max } = limits.jointDegrees[joint];
 		const found = angles[joint];
 		if (!(found >= min && found <= max))
 			return fault("JOINT_LIMIT", { leg: leg.number, joint, degrees: Math.round(found * 10) / 10, minDegrees: min, maxDegrees: max });
@@ -31,10 +31,10 @@ const limitBroken = (plan: RobotPlan, leg: LegPlan, angles: LegAngles): Fault | 
 };
 
 /** Closed form. Refuses what is out of reach or past a joint's limit, with the reason. */
-export const anglesFor = (plan: RobotPlan, leg: LegPlan, foot: Vec): Result<LegAngles> => {
+export const anglesFor = (plan: RobotPlan, leg: LegPlan, foot: Vec, limits: Limits = plan): Result<LegAngles> => {
 	const { coxa, femur, tibia } = plan.linksMm;
 	const distance = Math.hypot(foot.x, foot.y, foot.z);
-	const { min, max } = plan.reachMm;
+	const { min, max } = limits.reachMm;
 	if (!(distance >= min && distance <= max))
 		return fail("OUT_OF_REACH", { leg: leg.number, detail: `${Math.round(distance)} mm from the hip; ${min} to ${max} mm are allowed` });
 	const out = Math.hypot(foot.x, foot.y) - coxa;
@@ -51,6 +51,6 @@ export const anglesFor = (plan: RobotPlan, leg: LegPlan, foot: Vec): Result<LegA
 		femur: degrees(Math.atan2(foot.z, out) + rise),
 		tibia: 180 - degrees(knee),
 	};
-	const broken = limitBroken(plan, leg, angles);
+	const broken = limitBroken(limits, leg, angles);
 	return broken === undefined ? ok(angles) : { ok: false, fault: broken };
 };

@@ -14,7 +14,7 @@ export type JointName = "coxa" | "femur" | "tibia";
 export const JOINT_NAMES: readonly JointName[] = ["coxa", "femur", "tibia"];
 export const LEG_COUNT = 6;
 
-export interface Servo {
+interface Servo {
 	readonly channel: number;
 	readonly neutralDegrees: number;
 	readonly direction: 1 | -1;
@@ -37,12 +37,33 @@ export interface LegPlan {
 
 export type GaitName = keyof PolicyRobot["gaits"];
 
+/** What a posture is judged by. */
+export type Limits = Pick<PolicyRobot, "reachMm" | "jointDegrees" | "neighbourMinDegrees" | "marginMinMm">;
+
 export interface RobotPlan extends Omit<PolicyRobot, "legs"> {
 	readonly legs: readonly LegPlan[];
+	/** Tighter than the robot's own: whoever walks or poses keeps a reserve, so that the way down to sitting never starts at an edge. */
+	readonly walking: Limits;
 }
 
 export const radians = (degrees: number): number => (degrees * Math.PI) / 180;
 export const degrees = (angle: number): number => (angle * 180) / Math.PI;
+
+const RESERVE_DEGREES = 2;
+const RESERVE_MM = 2;
+
+const inside = ({ min, max }: { readonly min: number; readonly max: number }, by: number) => ({ min: min + by, max: max - by });
+
+const withReserve = ({ reachMm, jointDegrees, neighbourMinDegrees, marginMinMm }: PolicyRobot): Limits => ({
+	reachMm: inside(reachMm, RESERVE_MM),
+	jointDegrees: {
+		coxa: inside(jointDegrees.coxa, RESERVE_DEGREES),
+		femur: inside(jointDegrees.femur, RESERVE_DEGREES),
+		tibia: inside(jointDegrees.tibia, RESERVE_DEGREES),
+	},
+	neighbourMinDegrees: neighbourMinDegrees + RESERVE_DEGREES,
+	marginMinMm: marginMinMm + RESERVE_MM,
+});
 
 const sameLegs = (legs: readonly number[]): boolean => [...legs].sort().join() === "1,2,3,4,5,6";
 
@@ -82,5 +103,5 @@ export const robotPlan = (robot: PolicyRobot): Result<RobotPlan> => {
 			rest: { x: leg.mountMm.x + robot.restReachMm * Math.cos(bearing), y: leg.mountMm.y + robot.restReachMm * Math.sin(bearing), z: 0 },
 		};
 	});
-	return ok({ ...robot, legs });
+	return ok({ ...robot, legs, walking: withReserve(robot) });
 };

@@ -2,7 +2,7 @@
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { anglesFor, footAt, type LegAngles } from "./leg.ts";
-import { degrees, type LegPlan, type RobotPlan, radians, type Vec } from "./plan.ts";
+import { degrees, type LegPlan, type Limits, type RobotPlan, radians, type Vec } from "./plan.ts";
 import { marginInside, shadowOf } from "./stability.ts";
 
 /** The body against the floor: offsets and turns from standing straight; height of the hip axes above the floor. */
@@ -70,38 +70,38 @@ export const footInBody = (plan: RobotPlan, leg: LegPlan, angles: LegAngles): Ve
 };
 
 /** Neighbouring legs turned towards each other. */
-const collision = (plan: RobotPlan, angles: readonly LegAngles[]): Result<undefined> => {
+const collision = (plan: RobotPlan, limits: Limits, angles: readonly LegAngles[]): Result<undefined> => {
 	for (const [at, leg] of plan.legs.entries()) {
 		const other = plan.legs[leg.next - 1];
 		const [here, there] = [angles[at], angles[leg.next - 1]];
 		if (other === undefined || here === undefined || there === undefined) continue;
 		const between = (degrees(other.bearing - leg.bearing) + 360) % 360;
 		const apart = between + there.coxa - here.coxa;
-		if (apart < plan.neighbourMinDegrees)
-			return fail("LEGS_COLLIDE", { leg: leg.number, other: other.number, degrees: Math.round(apart), minDegrees: plan.neighbourMinDegrees });
+		if (apart < limits.neighbourMinDegrees)
+			return fail("LEGS_COLLIDE", { leg: leg.number, other: other.number, degrees: Math.round(apart), minDegrees: limits.neighbourMinDegrees });
 	}
 	return ok(undefined);
 };
 
 /** Stance -> posture, or the first thing that forbids it. `down` is where gravity points in the ground's frame. */
-export const postureOf = (plan: RobotPlan, stance: Stance, down: Vec = DOWN): Result<Posture> => {
+export const postureOf = (plan: RobotPlan, stance: Stance, limits: Limits = plan, down: Vec = DOWN): Result<Posture> => {
 	const rows = turnOf(stance.body);
 	const angles: LegAngles[] = [];
 	for (const leg of plan.legs) {
 		const foot = stance.feet[leg.number - 1];
 		if (foot === undefined) return fail("OUT_OF_REACH", { leg: leg.number, detail: "the stance has no such foot" });
-		const found = anglesFor(plan, leg, toLeg(leg, toBody(stance.body, rows, foot)));
+		const found = anglesFor(plan, leg, toLeg(leg, toBody(stance.body, rows, foot)), limits);
 		if (!found.ok) return found;
 		angles.push(found.value);
 	}
-	const clear = collision(plan, angles);
+	const clear = collision(plan, limits, angles);
 	if (!clear.ok) return clear;
 	const centre = shadowOf(toGround(stance.body, rows, plan.centreOfMassMm), down);
 	const marginMm = marginInside(
 		stance.feet.filter((_, at) => stance.standing[at]),
 		centre,
 	);
-	return marginMm >= plan.marginMinMm ? ok({ stance, angles, marginMm }) : fail("UNSTABLE", { marginMm: Math.round(marginMm), minMm: plan.marginMinMm });
+	return marginMm >= limits.marginMinMm ? ok({ stance, angles, marginMm }) : fail("UNSTABLE", { marginMm: Math.round(marginMm), minMm: limits.marginMinMm });
 };
 
 export const straight = (plan: RobotPlan): BodyPose => ({ xMm: 0, yMm: 0, heightMm: plan.heightsMm.stand, rollDegrees: 0, pitchDegrees: 0, yawDegrees: 0 });

@@ -90,7 +90,10 @@ const waiting = (plan: RobotPlan, now: Settling, elapsedMs: number): Settling =>
 	}
 };
 
-/** One tick, up or down. Takes no input but time: what sits down is not talked out of it. */
+/**
+ * One tick, up or down. Takes no input but time: what sits down is not talked out of it.
+ * Judged by the robot's own limits; a refusal (a stance that no walk allows) leaves nothing but to cut.
+ */
 export const settleOn = (plan: RobotPlan, now: Settling, elapsedMs: number): Result<Settling> => {
 	switch (now.stage) {
 		case "lifting":

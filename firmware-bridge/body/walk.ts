@@ -31,7 +31,7 @@ const still = (stride: Stride): boolean => stride.xMm === 0 && stride.yMm === 0 
 
 export const standing = (plan: RobotPlan, gait: GaitName): Result<Walk> => {
 	const body = straight(plan);
-	const posture = postureOf(plan, gaitStance(plan, gait, 0, NO_STRIDE, body));
+	const posture = postureOf(plan, gaitStance(plan, gait, 0, NO_STRIDE, body), plan.walking);
 	return posture.ok ? ok({ gait, phase: 0, stride: NO_STRIDE, body, stepping: false, posture: posture.value }) : posture;
 };
 
@@ -85,11 +85,11 @@ export const walkOn = (plan: RobotPlan, walk: Walk, wanted: Wanted, elapsedMs: n
 	const phaseTo = !stopping ? walk.phase + cycle : walk.phase === 0 ? 0 : Math.min(1, walk.phase + cycle);
 	const strideTo = nextStride(plan, walk, wanted.stride, cycle);
 	const bodyTo = nextBody(walk.body, wanted.body, elapsedMs);
-	const at = (share: number): Result<Posture> =>
-		postureOf(
-			plan,
-			gaitStance(plan, walk.gait, between(walk.phase, phaseTo, share), blendStride(walk.stride, strideTo, share), blendBody(walk.body, bodyTo, share)),
-		);
+	const at = (share: number): Result<Posture> => {
+		const phase = between(walk.phase, phaseTo, share);
+		const stance = gaitStance(plan, walk.gait, phase, blendStride(walk.stride, strideTo, share), blendBody(walk.body, bodyTo, share));
+		return postureOf(plan, stance, plan.walking);
+	};
 	const step = slowed(walk.posture.angles, slewDegrees(plan, elapsedMs), at);
 	if (!step.ok) return step;
 	const { share, posture } = step.value;

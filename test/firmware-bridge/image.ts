@@ -10,7 +10,7 @@ import { flashOf } from "../../firmware-bridge/virtual-board/intel-hex.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FIRMWARE = join(ROOT, "firmware-bridge/firmware");
 
-export interface Manifest {
+interface Manifest {
 	readonly compiler: string;
 	readonly sources: readonly string[];
 	readonly sourceSha256: string;

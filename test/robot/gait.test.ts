@@ -83,13 +83,8 @@ describe.each(MODELS)("%s", (model) => {
 						const level = body.rollDegrees === 0 && body.pitchDegrees === 0;
 						for (const phase of phases) {
 							const posture = postureOf(plan, gaitStance(plan, gait, phase, stride, body));
-							// The judgement looks at 120 phases; between two of them a pose may miss by less than a step's worth, and walkOn judges each pose again.
-							if (!posture.ok) {
-								const { marginMm = 0, minMm = 0, degrees = 0, minDegrees = 0, maxDegrees = 0 } = posture.fault.facts;
-								if (posture.fault.code === "UNSTABLE") expect(Number(marginMm)).toBeGreaterThanOrEqual(Number(minMm) - 1);
-								else expect(Number(degrees) > Number(minDegrees) - 1 && Number(degrees) < Number(maxDegrees) + 1).toBe(true);
-								continue;
-							}
+							// Judged at 120 phases with a reserve: in between, too, it stays inside the robot's own limits.
+							if (!posture.ok) throw new Error(JSON.stringify(posture.fault));
 							expect(posture.value.marginMm).toBeGreaterThanOrEqual(plan.marginMinMm);
 							expect(pulsesFor(plan, posture.value.angles, [true, true, true, true, true, true]).ok).toBe(true);
 							if (level && body.xMm === 0) expect(frozenMargin(plan, model, posture.value)).toBeGreaterThan(plan.marginMinMm - 0.5);
@@ -187,7 +182,7 @@ describe("judged before the first step", () => {
 		const shifted = { ...plan, centreOfMassMm: { x: 0, y: 25, z: 5 } };
 		expect(judgeGait(shifted, "tripod", { xMm: 0, yMm: 42, turnDegrees: 0 }, straight(plan))).toMatchObject({
 			ok: false,
-			fault: { code: "UNSTABLE", facts: { minMm: 30 } },
+			fault: { code: "UNSTABLE", facts: { minMm: 32 } },
 		});
 		expect(judgeGait(plan, "ripple", { xMm: 0, yMm: 42, turnDegrees: 0 }, straight(plan))).toMatchObject({ ok: true });
 	});

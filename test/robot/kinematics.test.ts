@@ -159,8 +159,8 @@ describe("refusals say why (HARM-21)", () => {
 
 	test("a floor that tilts moves the centre of mass: 70 degrees are refused, 30 are not", () => {
 		const tilted = (by: number) => ({ x: Math.sin(radians(by)), y: 0, z: -Math.cos(radians(by)) });
-		expect(postureOf(plan, standStance(plan), tilted(70))).toMatchObject({ ok: false, fault: { code: "UNSTABLE" } });
-		expect(postureOf(plan, standStance(plan), tilted(30)).ok).toBe(true);
+		expect(postureOf(plan, standStance(plan), plan, tilted(70))).toMatchObject({ ok: false, fault: { code: "UNSTABLE" } });
+		expect(postureOf(plan, standStance(plan), plan, tilted(30)).ok).toBe(true);
 		expect(shadowOf({ x: 1, y: 2, z: 100 }, { x: 0, y: 0, z: -1 })).toEqual({ x: 1, y: 2 });
 	});
 

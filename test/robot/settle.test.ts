@@ -47,6 +47,7 @@ describe.each(MODELS)("%s", (model) => {
 
 	test("sitting down from every phase and pose: no jump, feet down before the body, 300 ms of rest, off in pairs, within 3 s (HARM-22)", () => {
 		const mm = plan.strideMaxMm * 0.6;
+		const axis = (name: keyof typeof plan.bodyLimits) => fc.double({ min: -plan.bodyLimits[name], max: plan.bodyLimits[name], noNaN: true });
 		const start = fc.record({
 			gait: fc.constantFrom("tripod" as const, "ripple" as const),
 			phase: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -55,14 +56,18 @@ describe.each(MODELS)("%s", (model) => {
 				yMm: fc.double({ min: -mm, max: mm, noNaN: true }),
 				turnDegrees: fc.double({ min: -plan.turnMaxDegrees, max: plan.turnMaxDegrees, noNaN: true }),
 			}),
-			roll: fc.double({ min: -plan.bodyLimits.rollDegrees, max: plan.bodyLimits.rollDegrees, noNaN: true }),
-			xMm: fc.double({ min: -plan.bodyLimits.xMm / 2, max: plan.bodyLimits.xMm / 2, noNaN: true }),
+			rollDegrees: axis("rollDegrees"),
+			pitchDegrees: axis("pitchDegrees"),
+			yawDegrees: axis("yawDegrees"),
+			xMm: axis("xMm"),
+			yMm: axis("yMm"),
+			heightMm: axis("heightMm").map((by) => by + plan.heightsMm.stand),
 		});
 		let sat = 0;
 		let slowestMs = 0;
 		fc.assert(
-			fc.property(start, ({ gait, phase, stride, roll, xMm }) => {
-				const from = postureOf(plan, gaitStance(plan, gait, phase, stride, { ...straight(plan), rollDegrees: roll, xMm }));
+			fc.property(start, ({ gait, phase, stride, ...body }) => {
+				const from = postureOf(plan, gaitStance(plan, gait, phase, stride, body), plan.walking);
 				if (!from.ok) return;
 				sat++;
 				let now = beginSit(plan, from.value);
@@ -87,10 +92,26 @@ describe.each(MODELS)("%s", (model) => {
 					expect(footByChain(policyOf(model), at, angles).z).toBeCloseTo(-plan.heightsMm.sit, 6);
 				});
 			}),
-			{ numRuns: 200 },
+			{ numRuns: 600 },
 		);
 		expect(sat).toBeGreaterThan(80);
 		expect(slowestMs).toBeGreaterThan(1_000);
+	});
+
+	test("a pose at an edge of what walking allows still has room for the way down (HARM-22)", () => {
+		// Two legs turned towards each other as far as any walk may: judged to the same limits, the first step down would be refused.
+		for (let turnDegrees = plan.turnMaxDegrees; turnDegrees > 0; turnDegrees -= 0.01) {
+			const from = postureOf(plan, gaitStance(plan, "tripod", 0, { xMm: 0, yMm: -plan.strideMaxMm * 0.35, turnDegrees }, straight(plan)), plan.walking);
+			if (!from.ok) continue;
+			expect(settleOn(plan, beginSit(plan, from.value), TICK_MS).ok).toBe(true);
+			break;
+		}
+		for (const joint of ["coxa", "femur", "tibia"] as const) {
+			expect(plan.walking.jointDegrees[joint].min).toBeGreaterThan(plan.jointDegrees[joint].min);
+			expect(plan.walking.jointDegrees[joint].max).toBeLessThan(plan.jointDegrees[joint].max);
+		}
+		expect(plan.walking.neighbourMinDegrees).toBeGreaterThan(plan.neighbourMinDegrees);
+		expect(plan.walking.marginMinMm).toBeGreaterThan(plan.marginMinMm);
 	});
 
 	test("sitting down from halfway up, and from halfway down, is as smooth", () => {
