@@ -92,7 +92,7 @@ describe.each(MODELS)("%s", (model) => {
 					expect(footByChain(policyOf(model), at, angles).z).toBeCloseTo(-plan.heightsMm.sit, 6);
 				});
 			}),
-			{ numRuns: 600 },
+			{ numRuns: 300 },
 		);
 		expect(sat).toBeGreaterThan(80);
 		expect(slowestMs).toBeGreaterThan(1_000);
