@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fail } from "../../contracts/errors.ts";
 import { DeskWorld, hopeless, repaired } from "../core/http-desk.ts";
-import { until } from "../support/mesh.ts";
+import { until as untilWithin } from "../support/mesh.ts";
 import { apiOver, runHere, type TestApi, TOKEN } from "./host.ts";
 import { expectGolden, shapeOf } from "./shape.ts";
+
+const until = <T>(what: string, happens: () => Promise<T | undefined> | T | undefined): Promise<T> => untilWithin(what, happens, 8_000);
 
 const apis: TestApi[] = [];
 const folders: string[] = [];
