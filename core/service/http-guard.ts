@@ -28,7 +28,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 };
 const STATUS_OF_CULPRIT: Readonly<Record<Culprit, number>> = { caller: 400, operator: 422, peer: 502, machine: 503, ours: 500 };
 
-export const statusOf = ({ code }: Fault): number => STATUS[code] ?? STATUS_OF_CULPRIT[ERRORS[code].culprit];
+const statusOf = ({ code }: Fault): number => STATUS[code] ?? STATUS_OF_CULPRIT[ERRORS[code].culprit];
 
 /** {"error":{"code","text",...facts}} with the status that fits; `more` stands beside it. */
 export const answerFault = (found: Fault, more: Readonly<Record<string, unknown>> = {}): Response =>
