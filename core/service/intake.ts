@@ -82,20 +82,27 @@ export class CoreIntake {
 			return { position: storm.lastPosition };
 		}
 		storm.kept += 1;
+		const position = await this.#keep(identity, topic, bytes, found, storm.lastDetail).catch((error: unknown) => {
+			storm.kept -= 1;
+			throw error;
+		});
+		storm.lastPosition = position;
+		return { position };
+	}
+
+	#keep(identity: Sender, topic: string, bytes: Uint8Array, found: Fault, detail: string): Promise<number> {
 		const pointer = found.facts["pointer"];
 		const contract = found.facts["schema"];
-		const position = await this.#journal.note("/core/intake", "dev.orion.quarantine.entry.v1", {
+		return this.#journal.note("/core/intake", "dev.orion.quarantine.entry.v1", {
 			identity: identity.clientId.slice(0, 64),
 			topic: topic.slice(0, 1_024),
 			code: found.code,
 			...(typeof contract === "string" ? { contract: contract.slice(0, 128) } : {}),
 			...(typeof pointer === "string" ? { pointer: pointer.slice(0, 1_024) } : {}),
-			detail: storm.lastDetail,
+			detail,
 			...(bytes.byteLength <= KEPT_BYTES_MAX ? { bytesBase64: Buffer.from(bytes).toString("base64") } : {}),
 			bytes: bytes.byteLength,
 		});
-		storm.lastPosition = position;
-		return { position };
 	}
 
 	/** Pulses and measurements: never waits, and a disk that is down loses only samples. */
