@@ -14,6 +14,8 @@ import type { CoreTerm } from "./ports.ts";
 import type { World } from "./world.ts";
 
 const PAGE_RECORDS = 256;
+/** So many decisions at once, then the door has its turn: about a millisecond. */
+const DECIDE_RECORDS = 32;
 /** Without a timer that is due earlier, time is recorded this often, so that a downtime has a known beginning. */
 const IDLE_TICK_MS = 30_000;
 const SNAPSHOT_EVERY_INPUTS = 20_000;
@@ -206,13 +208,13 @@ export class Shell {
 		await Promise.resolve();
 		this.#again = false;
 		while (this.#readUpTo < log.head()) {
-			const page = await journal().read(this.#readUpTo + 1, PAGE_RECORDS);
+			const page = await journal().read(this.#readUpTo + 1, DECIDE_RECORDS);
 			for (const { position, envelope } of page) {
 				if (!isOutput(envelope) && !(await this.#decide(position, envelope))) return;
 				this.#readUpTo = position;
 			}
 			// Under load the door must not wait for the engine: it may fall behind, messages may not.
-			if (page.length === PAGE_RECORDS) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
+			if (page.length === DECIDE_RECORDS) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
 		}
 		if (this.#inputsSinceSnapshot >= SNAPSHOT_EVERY_INPUTS) await this.#snapshot();
 		this.#armTimer();
