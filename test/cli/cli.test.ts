@@ -237,7 +237,7 @@ describe("what it says when something is wrong", () => {
 		expect(await api.run(["why", "inc-ffffff"])).toMatchObject({
 			code: 1,
 			out: "",
-			err: expect.stringContaining("there is no incident, decision or action inc-ffffff"),
+			err: expect.stringContaining("there is no incident, decision, action or event inc-ffffff"),
 		});
 		expect(await api.run(["why", "inc-"])).toMatchObject({ code: 2, err: expect.stringContaining("Give more of it") });
 		expect(await api.run(["why", "99999"])).toMatchObject({ code: 1, err: expect.stringContaining("there is no record 99999") });
