@@ -70,10 +70,7 @@ const NODELESS: readonly string[] = ["contracts", "core", "edge/machines"];
 
 /** What no pure room may name. Waiting is one of it: a decision that waits is two decisions with a race between them. */
 const IMPURE: readonly (readonly [RegExp, string])[] = [
-	[
-		/(?<![.\w#])(Date|Intl|process|performance|globalThis|crypto|fetch|console|Buffer|require|eval|WebAssembly)\b(?!\s*\??:)/g,
-		"reaches out of its arguments",
-	],
+	[/(?<![.\w#])(Date|Intl|process|performance|globalThis|crypto|fetch|console|Buffer|require|eval|WebAssembly)\b(?!\s*\??:)/g, "reaches out of its arguments"],
 	[/(?<![.\w#])(setTimeout|setInterval|setImmediate|queueMicrotask)\b/g, "has a timer"],
 	[/\bMath\s*\.\s*random\b|\{[^}]*\brandom\b[^}]*\}\s*=\s*Math\b/g, "throws dice"],
 	[/\.\s*(localeCompare|toLocaleString|toLocaleDateString|toLocaleTimeString|toLocaleLowerCase|toLocaleUpperCase)\b/g, "depends on the language of its host"],
