@@ -146,6 +146,11 @@ describe("parsers", () => {
 		expect(parseMounts(PC["proc/mounts"]).map(({ mount }) => mount)).toEqual(["/", "/home"]);
 	});
 
+	test("an old kernel does not say what memory is available: then nobody does", () => {
+		expect(parseMeminfo("MemTotal: 1000 kB\nMemFree: 10 kB\n")).toEqual({ memoryTotalBytes: 1_024_000 });
+		expect(parseMeminfo("")).toEqual({});
+	});
+
 	test("a disk counts as df does: what only root may use is neither free nor used", () => {
 		const mount = { mount: "/", device: "d", type: "ext4" };
 		expect(diskOf(mount, { blockBytes: 1_000, blocks: 100, blocksFree: 30, blocksAvailable: 20 })).toMatchObject({
