@@ -49,7 +49,7 @@ export const createSegment = async ({ files, folder, mesh }: SegmentsOptions, fi
 		await file.fsync();
 		await files.syncFolder(folder);
 		const segment = new Segment(name, firstPosition);
-		segment.grow(firstPosition - 1, header.length, 0);
+		segment.begin(header.length);
 		return { segment, file };
 	} catch (error) {
 		await file.close();
