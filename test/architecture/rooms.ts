@@ -4,19 +4,21 @@ import { bareCode, importsOf, type Source, targetOf } from "./sources.ts";
 export interface Room {
 	/** Rooms and single files that it may import, beside itself. */
 	readonly may: readonly string[];
+	/** Modules of Node that it may import; absent: all. What is not here is passed in by a composition. */
+	readonly node?: readonly string[];
 	/** No I/O, no clock, no randomness, no package: what it decides follows from its arguments. */
 	readonly pure?: true;
 }
 
 /** What is not drawn here is an error. The longest name that fits a path is its room. */
 export const ROOMS: Readonly<Record<string, Room>> = {
-	contracts: { may: [] },
-	log: { may: ["contracts"] },
-	core: { may: ["contracts"], pure: true },
-	"core/service": { may: ["contracts", "core", "log/port.ts"] },
-	broker: { may: ["contracts", "log/port.ts"] },
-	"edge/machines": { may: ["contracts"], pure: true },
-	edge: { may: ["contracts", "edge/machines", "log/port.ts"] },
+	contracts: { may: [], node: [] },
+	log: { may: ["contracts"], node: [] },
+	core: { may: ["contracts"], node: [], pure: true },
+	"core/service": { may: ["contracts", "core", "log/port.ts"], node: ["node:crypto", "node:http", "node:timers/promises"] },
+	broker: { may: ["contracts", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream"] },
+	"edge/machines": { may: ["contracts"], node: [], pure: true },
+	edge: { may: ["contracts", "edge/machines", "log/port.ts"], node: ["node:crypto", "node:net"] },
 	"firmware-bridge": { may: ["contracts", "log/port.ts"] },
 	agents: { may: ["agents/roles", "broker", "contracts", "core", "core/service", "edge", "edge/machines", "firmware-bridge", "log/port.ts", "package.json"] },
 	// Compositions choose the adapters, and only they do.
@@ -64,9 +66,11 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	yaml: ["core/service/checked-yaml.ts", "test/"],
 };
 
-/** Modules of Node that rooms which are otherwise free of Node may have, file by file. */
-const NODE_MODULES: Readonly<Record<string, readonly string[]>> = { "contracts/digest.ts": ["node:crypto"] };
-const NODELESS: readonly string[] = ["contracts", "core", "edge/machines"];
+/** What single files may import of Node beyond their room. */
+const NODE_OF_FILES: Readonly<Record<string, readonly string[]>> = {
+	"contracts/digest.ts": ["node:crypto"],
+	"log/node-files.ts": ["node:fs", "node:fs/promises"],
+};
 
 /** What no pure room may name. Waiting is one of it: a decision that waits is two decisions with a race between them. */
 const IMPURE: readonly (readonly [RegExp, string])[] = [
@@ -96,7 +100,10 @@ const importFault = (from: string, room: string, specifier: string | undefined):
 	const target = targetOf(from, specifier);
 	if (target.kind === "file") return fileFault(from, room, target.path);
 	if (target.kind === "package") return isAt(from, PACKAGES[target.name] ?? []) ? undefined : `${from} imports the package ${target.name}, which is not for it`;
-	return NODELESS.includes(room) && !NODE_MODULES[from]?.includes(target.name) ? `${from} imports ${target.name}: ${room} is free of it` : undefined;
+	const may = ROOMS[room]?.node;
+	return may === undefined || may.includes(target.name) || NODE_OF_FILES[from]?.includes(target.name)
+		? undefined
+		: `${from} imports ${target.name}: ${room} is free of it`;
 };
 
 /** Everything that is wrong with the imports of one file, and, in a pure room, with what it reaches for. */

@@ -57,7 +57,7 @@ const SILENCED = new RegExp(["@ts-ig" + "nore", "@ts-noch" + "eck", "eslint-dis"
 const DEFAULTS = /^export default\b/gm;
 const CHANGING = /^(?:export )?(?:let|var)\b.*$/gm;
 const LEFT_ALONE = /\b(?:describe|test|it|suite)(?:\.\w+)*\.(?:skip|only|todo|skipIf|runIf|fails)\b|\b(?:xit|xdescribe|fdescribe|fit)\(/g;
-const SLEEP = /\bsleep\w*\s*\(|\b(?:const|function) sleep\b|timers\/promises/g;
+const SLEEP = /\bsleep\w*\s*\(|\b(?:const|function) sleep\b|from "node:timers\/promises"/g;
 
 /** `path:line what` for every match of a form in the texts. */
 const found = (sources: readonly Source[], form: RegExp, read: (text: string) => string = (text) => text): readonly string[] =>
