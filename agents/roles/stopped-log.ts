@@ -2,10 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OrionError } from "../../contracts/errors.ts";
-import { identityOf, keyOfRecord } from "../../core/service/journal.ts";
-import { nodeFiles } from "../../log/node-files.ts";
 import type { Log } from "../../log/port.ts";
-import { openSegments } from "../../log/segments.ts";
+import { openCoreLog } from "./core-log.ts";
 
 /** Owns the folder until the log is closed. Faults: NOT_FOUND, CONFIG_INVALID, and those of the log. */
 export const openStoppedLog = async (data: string): Promise<{ readonly mesh: string; readonly log: Log }> => {
@@ -17,7 +15,7 @@ export const openStoppedLog = async (data: string): Promise<{ readonly mesh: str
 	const onFatal = (error: unknown): never => {
 		throw error;
 	};
-	return { mesh, log: await openSegments({ files: nodeFiles(), folder: join(data, "log"), mesh, keyOf: keyOfRecord, identityOf, acceptLoss: false, onFatal }) };
+	return { mesh, log: await openCoreLog({ data, mesh, acceptLoss: false, onFatal }) };
 };
 
 const meshOf = (file: string, text: string): string => {

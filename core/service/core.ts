@@ -81,6 +81,48 @@ const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
 	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
 };
 
+const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType<CoreDesk["submit"]> => {
+	const judged = judgeSubmitted(bytes, options.host);
+	const sender = { node: options.host, clientId: `${options.host}.http` };
+	if (!judged.ok) {
+		await intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
+		return judged;
+	}
+	// An operator who names no node speaks for the host at which he sits.
+	const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
+	const kept = await intake.accept({
+		identity: sender,
+		topic: "POST /events",
+		envelope: named,
+		bytes: named === judged.value ? bytes : encodeEnvelope(named),
+	});
+	if (kept.kind === "fork") return { ok: false, fault: kept.fault };
+	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
+};
+
+/** Who may connect: each change is a record. */
+const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNode"> => {
+	const { options, journal, live } = parts;
+	const { register } = options;
+	return {
+		nodes: () => register.nodes(),
+		addNode: async (node, by) => {
+			const added = await register.add(node);
+			if (!added.ok) return added;
+			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by });
+			return ok({ node, ...added.value });
+		},
+		removeNode: async (node, by) => {
+			const removed = await register.remove(node);
+			if (!removed.ok) return removed;
+			await parts.link?.drop(node);
+			live.forget(node);
+			await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by });
+			return removed;
+		},
+	};
+};
+
 const deskOf = (parts: Parts): CoreDesk => {
 	const { options, journal, shell, live, notices, term } = parts;
 	const { log, register, world } = options;
@@ -108,45 +150,14 @@ const deskOf = (parts: Parts): CoreDesk => {
 		notices: () => [...notices.values()],
 		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
 		onRecords: (listener) => log.onCommit(listener),
-		submit: async (bytes) => {
-			const judged = judgeSubmitted(bytes, options.host);
-			const sender = { node: options.host, clientId: `${options.host}.http` };
-			if (!judged.ok) {
-				await parts.intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
-				return judged;
-			}
-			// An operator who names no node speaks for the host at which he sits.
-			const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
-			const kept = await parts.intake.accept({
-				identity: sender,
-				topic: "POST /events",
-				envelope: named,
-				bytes: named === judged.value ? bytes : encodeEnvelope(named),
-			});
-			if (kept.kind === "fork") return { ok: false, fault: kept.fault };
-			return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
-		},
+		submit: (bytes) => submit(parts, bytes),
 		setLevel: async (level, by, why) => {
 			const before = shell.state.level;
 			const position = await journal.note("/core/operator", "dev.orion.level.set.v1", { level, by, ...(why === undefined ? {} : { why }) });
 			await shell.idle();
 			return { position, before };
 		},
-		nodes: () => register.nodes(),
-		addNode: async (node, by) => {
-			const added = await register.add(node);
-			if (!added.ok) return added;
-			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by });
-			return ok({ node, ...added.value });
-		},
-		removeNode: async (node, by) => {
-			const removed = await register.remove(node);
-			if (!removed.ok) return removed;
-			await parts.link?.drop(node);
-			live.forget(node);
-			await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by });
-			return removed;
-		},
+		...nodeDesk(parts),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };
