@@ -173,6 +173,19 @@ describe("LOSS-10 on this host", () => {
 	});
 });
 
+test("an archive that was removed with its folder is made again", async () => {
+	const folder = realFolder();
+	const log = await openReal(folder);
+	for (let index = 0; index < 40; index += 1) await log.append([plain("x".repeat(1_000_000))]);
+	expect(await log.archive(20)).toBeGreaterThan(0);
+	rmSync(join(folder, "archive"), { recursive: true });
+	expect(await log.archive(39)).toBeGreaterThan(0);
+	await log.close();
+	const again = await openReal(folder);
+	expect([again.head(), again.first() > 20]).toEqual([40, true]);
+	await again.close();
+});
+
 test("LOSS-10 a folder that cannot be written is said by name", async () => {
 	for (const code of ["EACCES", "EROFS", "EPERM"]) {
 		for (const failing of ["mkdir", "open", "link"]) {
