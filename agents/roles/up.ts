@@ -50,7 +50,7 @@ const DEFAULT_HTTP_PORT = 7070;
 const AGENT_READY_WITHIN_MS = 4_000;
 
 /** The host's name as a node id: lower case, what does not fit becomes a hyphen. */
-export const nodeNameOf = (host: string): string =>
+const nodeNameOf = (host: string): string =>
 	host
 		.toLowerCase()
 		.split(".")[0]
