@@ -1,9 +1,9 @@
 // Decides for one lane of one session which numbers are stored, which are missing, and whether a known number came with other bytes.
 
 /** Numbers above the contiguous mark; beyond this the oldest hole is closed. */
-export const ABOVE_MAX = 4_096;
+const ABOVE_MAX = 4_096;
 /** Newest numbers whose content is remembered; older ones that come again count as duplicates. */
-export const DIGESTS_MAX = 4_096;
+const DIGESTS_MAX = 4_096;
 /** Holes that were closed for room, are not told yet and can still be filled; beyond this the oldest are told as one. */
 const FORCED_MAX = 1_024;
 const DIGESTS_MIN = 64;
