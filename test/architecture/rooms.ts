@@ -60,7 +60,6 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	mqtt: ["edge/mqtt.ts", "test/"],
 	"mqtt-packet": ["broker/aedes.ts", "test/"],
 	picocolors: ["agents/cli/"],
-	pino: ["agents/roles/"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],
 	yaml: ["core/service/checked-yaml.ts", "test/"],
