@@ -47,10 +47,8 @@ export const ERRORS = {
 	UNREACHABLE: kind("peer", true, 3, "{url} did not answer ({detail})."),
 	TOKEN_MISSING: kind("operator", false, 4, "no token in {file}. It is made at the first `orion up`; name another with --token-file."),
 	NOT_AUTHENTICATED: kind("caller", false, 4, "the credential was refused. Check the token file, or the user and password of the node."),
-	REFUSED_BY_POLICY: kind("caller", false, 5, "{detail}"),
 	NOT_FOUND: kind("caller", false, 1, "there is no {what} {id}. {detail}"),
 	CONTRACT_VIOLATED: kind("caller", false, 8, "{schema} {pointer}: {detail}"),
-	ENVELOPE_INVALID: kind("caller", false, 8, "not an envelope: {pointer}: {detail}"),
 	NOT_JSON: kind("caller", false, 8, "not a JSON object: {detail}"),
 	TYPE_UNKNOWN: kind("caller", false, 8, "no contract for type {type}. Custom signals travel as dev.orion.alert.firing.v1."),
 	TOO_LARGE: kind("caller", false, 8, "{bytes} bytes; at most {bytesMax} are allowed"),
@@ -59,6 +57,7 @@ export const ERRORS = {
 	TOPIC_MISMATCH: kind("caller", false, 8, "type {type} does not belong on topic {topic}"),
 	MESH_FOREIGN: kind("caller", false, 8, "mesh {found} is not this mesh {expected}"),
 	IDENTITY_FORK: kind("peer", false, 8, "{source} sent two different messages as {key}: a restored or cloned card, or a forger"),
+	DUPLICATE: kind("caller", false, 8, "{source} sent {id} before; it was kept then"),
 	ID_REUSED: kind("peer", false, 8, "{source} used id {id} for two different messages"),
 	TOPIC_REFUSED: kind("caller", false, 5, "{identity} may not {verb} {topic}"),
 	RETAIN_REFUSED: kind("caller", false, 8, "messages on {topic} are never retained: publish it again without the retained flag"),
@@ -73,9 +72,6 @@ export const ERRORS = {
 	RECORDS_ARCHIVED: kind("operator", false, 1, "the record at position {position} is archived; ask from {first} on, the oldest one that is still here"),
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
-	REPLAY_DIVERGED: kind("ours", false, 8, "replay differs from the record at position {position}: {detail}"),
-	NODE_AWAY: kind("peer", true, 1, "{node} is away: nobody received the command"),
-	TOOL_MISSING: kind("machine", false, 1, "{tool} is not on this machine ({detail})"),
 	VERSION_UNSUPPORTED: kind("machine", false, 1, "{what} {found} is too old; at least {needed} is needed"),
 } as const satisfies Record<string, ErrorKind>;
 

@@ -1,6 +1,6 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
-import { fail } from "../../contracts/errors.ts";
+import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Log } from "../../log/port.ts";
 import type { Level } from "../policy.ts";
@@ -46,10 +46,18 @@ export interface CoreOptions {
 	readonly losses: readonly { readonly fromPosition: number; readonly toPosition: number; readonly bytes: number }[];
 }
 
+export interface TurnedAway {
+	readonly clientId?: string;
+	readonly remote: string;
+	readonly fault: Fault;
+}
+
 export interface Core {
 	readonly intake: CoreIntake;
 	readonly key: CoreKey;
 	readonly desk: CoreDesk;
+	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
+	refused(refusal: TurnedAway): void;
 	/** Begins to dispatch and to say who it is; only now commands can leave. */
 	connect(link: BrokerLink, where: { readonly mqtt: string; readonly http: () => string }): Promise<void>;
 	close(): Promise<void>;
@@ -162,6 +170,18 @@ const deskOf = (parts: Parts): CoreDesk => {
 	};
 };
 
+const REFUSALS_MAX = 8;
+
+const noteRefusal = (notices: Map<string, Notice>, { clientId, remote, fault }: TurnedAway): void => {
+	// A client id that was not proven is somebody else's text: shown short and printable.
+	const who = clientId === undefined ? remote : `${clientId.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 40)} (${remote})`;
+	const key = `refused ${who}`;
+	notices.delete(key);
+	notices.set(key, { severity: "warning", text: `${who} was turned away: ${sayFault(fault)}`.slice(0, 300) });
+	const refusals = [...notices.keys()].filter((name) => name.startsWith("refused "));
+	for (const oldest of refusals.slice(0, Math.max(0, refusals.length - REFUSALS_MAX))) notices.delete(oldest);
+};
+
 /** A bad policy changes nothing and is said until a good one comes. */
 const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promise<Result<{ readonly hash: string; readonly changed: boolean }>> => {
 	const loaded = await options.readPolicy();
@@ -191,7 +211,10 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
 	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
 	const notices = new Map<string, Notice>();
-	const intake = new CoreIntake(journal, live, world, (about, text) => notices.set(about, { severity: "info", text }));
+	const intake = new CoreIntake(journal, live, world, {
+		notice: (about, text) => notices.set(about, { severity: "info", text }),
+		gone: (gap) => log.closeGap(gap),
+	});
 	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, link: undefined, where: { mqtt: "", http: () => "" } };
 	const why = "damaged records, accepted at the start";
 	const lost = options.losses.map(({ fromPosition, toPosition, bytes }) => ({
@@ -215,6 +238,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		intake,
 		key,
 		desk: deskOf(parts),
+		refused: (refusal) => noteRefusal(notices, refusal),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;

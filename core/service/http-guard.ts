@@ -8,7 +8,6 @@ import { type Culprit, ERRORS, type ErrorCode, type Fault, fault, OrionError, sa
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 	NOT_AUTHENTICATED: 401,
 	REQUEST_FOREIGN: 403,
-	REFUSED_BY_POLICY: 403,
 	SOURCE_FOREIGN: 403,
 	TOPIC_MISMATCH: 403,
 	TOPIC_REFUSED: 403,
@@ -19,7 +18,6 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 	RECORDS_ARCHIVED: 410,
 	TOO_LARGE: 413,
 	CONTRACT_VIOLATED: 422,
-	ENVELOPE_INVALID: 422,
 	TYPE_UNKNOWN: 422,
 	MESH_FOREIGN: 422,
 	TOO_MANY_READERS: 503,

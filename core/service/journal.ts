@@ -186,12 +186,24 @@ export const keyOfEnvelope = (envelope: Envelope): EntryKey | undefined => {
 /** The same from a record on disk, to know it again after a restart. */
 export const keyOfRecord = (record: Uint8Array): EntryKey | undefined => keyOfEnvelope(parseStored(record));
 
-/** The hole that a record accounts for, so that a restart does not account for it again. */
+/** The hole that a message or record accounts for: one that core gave up waiting for, or one that the node says is gone. */
+export const gapOfEnvelope = (envelope: Envelope): Gap | undefined => {
+	if (envelope.type === "dev.orion.log.gap.v1") {
+		const { source, session, lane, fromSeq, toSeq } = envelope.data;
+		return { source, session, lane, fromSeq, toSeq };
+	}
+	if (envelope.type !== "dev.orion.log.loss.v1" || envelope.data.what !== "lane") return undefined;
+	const { session = envelope.session, lane, fromSeq, toSeq } = envelope.data;
+	return session === undefined || lane === undefined || fromSeq === undefined || toSeq === undefined
+		? undefined
+		: { source: envelope.source, session, lane, fromSeq, toSeq };
+};
+
+const ACCOUNTS_FOR = /"dev\.orion\.log\.(gap|loss)\.v1"/;
+
+/** The same from a record on disk, so that a restart does not account for it again. */
 export const gapOfRecord = (record: Uint8Array): Gap | undefined => {
+	const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
 	// Every record is asked this at a start, and hardly any is one.
-	if (Buffer.from(record.buffer, record.byteOffset, record.byteLength).indexOf('"dev.orion.log.gap.v1"') < 0) return undefined;
-	const envelope = parseStored(record);
-	if (envelope.type !== "dev.orion.log.gap.v1") return undefined;
-	const { source, session, lane, fromSeq, toSeq } = envelope.data;
-	return { source, session, lane, fromSeq, toSeq };
+	return bytes.indexOf('"dev.orion.log.') >= 0 && ACCOUNTS_FOR.test(bytes.toString("latin1")) ? gapOfEnvelope(parseStored(record)) : undefined;
 };

@@ -24,12 +24,19 @@ export interface LoadedPolicy {
 /** Durations passed the contract's pattern before they come here. */
 const ms = (text: string): number => parseDuration(text) ?? 0;
 
+/** What the contract of commands allows: a node would refuse every other one. */
+const NOT_AFTER_MAX_MS = 3_600_000;
+
 const twice = (ids: readonly string[]): number => ids.findIndex((id, index) => ids.indexOf(id) !== index);
 
 const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]> => {
 	const { actions } = file.value;
 	const again = twice(actions.map((action) => action.id));
 	if (again >= 0) return file.wrong(["actions", again, "id"], `the action ${actions[again]?.id} stands here a second time`);
+	for (const [index, { notAfter }] of actions.entries()) {
+		if (ms(notAfter) < 1 || ms(notAfter) > NOT_AFTER_MAX_MS)
+			return file.wrong(["actions", index, "notAfter"], "a command may be 1 ms to 1 h old when it is carried out");
+	}
 	return ok(
 		actions.map((action, index) => ({
 			id: action.id,

@@ -31,7 +31,7 @@ const makeCopy = () => {
 
 /** 0: the tests pass. */
 const runTests = (tests) => {
-	const { status, stdout, stderr } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", "--project", "unit", "--bail", "1", ...tests], {
+	const { status, stdout, stderr } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", "--bail", "1", ...tests], {
 		cwd: copy,
 		timeout: TEST_WITHIN_MS,
 		encoding: "utf8",
