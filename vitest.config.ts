@@ -1,12 +1,24 @@
-// Connects the suites: `unit` runs in seconds and without a network, `system` starts real processes on loopback.
+// Connects the suites: `unit` decides in seconds, `thorough` explores crashes and real processes, `system` starts a whole mesh on loopback.
 import { defineConfig } from "vitest/config";
 
 const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts"];
+const THOROUGH = [
+	"test/agents/agent-process.test.ts",
+	"test/agents/agent.test.ts",
+	"test/agents/process*.test.ts",
+	"test/broker/hostile.test.ts",
+	"test/broker/connections*.test.ts",
+	"test/log/**/*.test.ts",
+	"test/simulation/**/*.test.ts",
+	"test/firmware-bridge/board-*.test.ts",
+	"test/robot/**/*.test.ts",
+];
 
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: SYSTEM, testTimeout: 30_000 } },
+			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH], testTimeout: 30_000 } },
+			{ test: { name: "thorough", include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },
 			{ test: { name: "system", include: SYSTEM, testTimeout: 180_000, hookTimeout: 60_000, fileParallelism: false } },
 		],
 	},

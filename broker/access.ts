@@ -3,7 +3,6 @@ import { type Fault, fault } from "../contracts/errors.ts";
 import { CORE_TOPICS, NODE_CHANNELS, type NodeChannel, nodeTopic, parseTopic } from "../contracts/topics.ts";
 import type { ClientKind, Identity } from "./ports.ts";
 
-export type Verb = "publish" | "subscribe" | "will";
 type NodeTopic = Extract<NonNullable<ReturnType<typeof parseTopic>>, { readonly kind: "node" }>;
 
 /** What each kind of connection speaks on; whose subtree it may be on is decided below. Core's channels are in no row. */

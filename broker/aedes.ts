@@ -2,39 +2,16 @@
 import type { Socket } from "node:net";
 import { Aedes, type AedesOptions, type Client, type ConnectPacket, type PublishPacket } from "aedes";
 import { generate } from "mqtt-packet";
-import { type ErrorCode, type Fault, fault, sayFault } from "../contracts/errors.ts";
+import { type Fault, fault } from "../contracts/errors.ts";
 import { assert } from "../contracts/result.ts";
 import { matches } from "./access.ts";
+import type { Admission, ConnectRequest, Door } from "./door.ts";
 import { PACKET_BYTES_MAX } from "./frame-filter.ts";
 import { GuardedSocket } from "./guarded-socket.ts";
 import type { Publication } from "./judge.ts";
 import { REASONS } from "./packet-check.ts";
-import type { Identity, Refusal } from "./ports.ts";
-
-export interface ConnectRequest {
-	readonly clientId: string;
-	readonly username?: string;
-	readonly password?: Uint8Array;
-	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
-	readonly version: number;
-}
-
-export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };
-
-/** `taken`: acknowledged, and passed to nobody. `pass`: acknowledged and passed on. `cut`: no answer but the end of the connection. */
-export type Answer = { readonly kind: "pass" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" };
-
-/** Who decides; the library only carries. */
-export interface Door {
-	connect(request: ConnectRequest): Promise<Admission>;
-	publish(identity: Identity, message: Publication, answer: (answer: Answer) => void): void;
-	/** The last words of a connection that ended without a goodbye. */
-	will(identity: Identity, message: Publication): void;
-	maySubscribe(identity: Identity, filter: string): boolean;
-	isUrgent(topic: string): boolean;
-	urgent(identity: Identity, topic: string, bytes: Uint8Array): void;
-	refused(refusal: Refusal): void;
-}
+import type { Identity } from "./ports.ts";
+import { connackOf, pubackOf, reasonOf } from "./reason-codes.ts";
 
 interface Session {
 	readonly conn: GuardedSocket;
@@ -63,26 +40,7 @@ const VOID_TOPIC = "orion/void";
 const NOBODY = "nobody speaks for this message";
 const NOTHING = Buffer.alloc(0);
 const V5 = 5;
-const REASON_CHARACTERS_MAX = 512;
 
-/** CONNACK: return code of MQTT 3.1.1, reason code of MQTT 5. */
-const CONNACK: Readonly<Partial<Record<ErrorCode, readonly [number, number]>>> = {
-	VERSION_UNSUPPORTED: [1, 0x84],
-	CLIENT_ID_REFUSED: [2, 0x85],
-	BROKER_BUSY: [3, 0x88],
-	NOT_AUTHENTICATED: [4, 0x86],
-	WILL_REFUSED: [5, 0x87],
-	QOS_REFUSED: [5, 0x9b],
-};
-/** PUBACK of MQTT 5 for what went into quarantine; everything else broke its contract (0x99, payload format). */
-const PUBACK: Readonly<Partial<Record<ErrorCode, number>>> = {
-	TOPIC_REFUSED: 0x87,
-	SOURCE_FOREIGN: 0x87,
-	MESH_FOREIGN: 0x87,
-	IDENTITY_FORK: 0x83,
-	ID_REUSED: 0x83,
-};
-const PUBACK_OTHER = 0x99;
 const ADMINISTRATIVE = 0x98;
 
 /** What the library has and does not show. */
@@ -101,7 +59,6 @@ interface HiddenClient {
 }
 
 const plain = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
-const reasonOf = (found: Fault): string => sayFault(found).slice(0, REASON_CHARACTERS_MAX);
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const bytesOf = (payload: string | Buffer): Uint8Array => (typeof payload === "string" ? Buffer.from(payload) : payload);
@@ -123,6 +80,8 @@ const requestOf = ({ clientId, username, password, will }: ConnectPacket, versio
 
 export interface LibraryOptions {
 	readonly door: Door;
+	/** Names this start of the broker inside the library. */
+	readonly instance: string;
 	readonly drainTimeoutMs: number;
 	readonly connectTimeoutMs: number;
 	readonly now: () => number;
@@ -137,11 +96,11 @@ export class Library {
 	readonly #wills = new WeakMap<object, Session>();
 	#closing = false;
 
-	private constructor({ door, drainTimeoutMs, connectTimeoutMs, now }: LibraryOptions) {
+	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now }: LibraryOptions) {
 		this.#door = door;
 		this.#drainTimeoutMs = drainTimeoutMs;
 		this.#now = now;
-		this.#aedes = new Aedes(this.#options(connectTimeoutMs));
+		this.#aedes = new Aedes(this.#options(instance, connectTimeoutMs));
 		this.#aedes.on("client", (client) => this.#registered(client));
 		this.#aedes.on("clientReady", (client) => this.#sessions.get(client)?.conn.admit());
 		this.#aedes.on("unsubscribe", (filters, client) => {
@@ -167,8 +126,9 @@ export class Library {
 		return this.#aedes as unknown as Hidden;
 	}
 
-	#options(connectTimeout: number): AedesOptions {
+	#options(id: string, connectTimeout: number): AedesOptions {
 		return {
+			id,
 			// Without a bound no message waits for another; the sockets never make the library wait.
 			concurrency: 0,
 			heartbeatInterval: HEARTBEAT_MS,
@@ -270,7 +230,7 @@ export class Library {
 
 	/** Written here because the library gives no reason string. */
 	#refuseConnect({ conn }: Session, version: number, found: Fault): void {
-		const [returnCode, reasonCode] = CONNACK[found.code] ?? [5, 0x87];
+		const { returnCode, reasonCode } = connackOf(found);
 		const text = { cmd: "connack", sessionPresent: false } as const;
 		if (version === V5) conn.write(generate({ ...text, reasonCode, properties: { reasonString: reasonOf(found) } }, { protocolVersion: V5 }));
 		else conn.write(generate({ ...text, returnCode }));
@@ -321,7 +281,7 @@ export class Library {
 	#acknowledge({ client, conn, wantsReasons }: Session, messageId: number | undefined, found: Fault): boolean {
 		if (client.version !== V5 || messageId === undefined) return false;
 		const properties = wantsReasons ? { properties: { reasonString: reasonOf(found) } } : {};
-		conn.write(generate({ cmd: "puback", messageId, reasonCode: PUBACK[found.code] ?? PUBACK_OTHER, ...properties }, { protocolVersion: V5 }));
+		conn.write(generate({ cmd: "puback", messageId, reasonCode: pubackOf(found), ...properties }, { protocolVersion: V5 }));
 		return true;
 	}
 

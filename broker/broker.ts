@@ -29,7 +29,7 @@ export const openBroker = async (options: BrokerOptions): Promise<OpenBroker> =>
 	const now = options.now ?? (() => performance.now());
 	const doorkeeper: Doorkeeper = new Doorkeeper(options, now, (topic, bytes, qos, retain) => library.publish(topic, bytes, qos, retain));
 	const { drainTimeoutMs = DRAIN_TIMEOUT_MS, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
-	const library: Library = await Library.open({ door: doorkeeper, drainTimeoutMs, connectTimeoutMs, now });
+	const library: Library = await Library.open({ door: doorkeeper, instance: options.instance, drainTimeoutMs, connectTimeoutMs, now });
 	const server = createServer({ noDelay: true }, (socket) => library.attach(socket));
 	server.maxConnections = CONNECTIONS_MAX;
 	let port: number;

@@ -4,5 +4,6 @@ import { CHECKS, root, runSteps } from "./steps.mjs";
 runSteps("test", [
 	["build", process.execPath, "build/bundle.mjs"],
 	...CHECKS,
+	["thorough: crashes, real processes, simulation", `${root}node_modules/.bin/vitest`, "run", "--project", "thorough"],
 	["system and small chaos rounds", `${root}node_modules/.bin/vitest`, "run", "--project", "system"],
 ]);

@@ -108,6 +108,3 @@ export const step = (state: EngineState, input: Recorded): EngineStep => {
 	}
 	return { state: current, outputs };
 };
-
-/** What follows from an input, as data. */
-export const decide = (state: EngineState, input: Recorded): readonly Envelope[] => step(state, input).outputs;

@@ -14,7 +14,7 @@ export type Draft<T extends RecordType = RecordType> = {
 
 export type Part = "guardian" | "brain" | "commander";
 
-export const ENGINE_SOURCES: readonly string[] = ["/core/guardian", "/core/brain", "/core/commander"];
+const ENGINE_SOURCES: readonly string[] = ["/core/guardian", "/core/brain", "/core/commander"];
 
 /** Outputs of the engine are folded; only inputs are decided on. */
 export const isOutput = (envelope: Envelope): boolean => ENGINE_SOURCES.includes(envelope.source);

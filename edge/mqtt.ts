@@ -1,9 +1,14 @@
 // Connects to a broker by MQTT 3.1.1; the only file of this room that knows the client library. One client object is one connection:
 // the library's own reconnect drops, doubles and reorders what is in flight, so it never sees a second CONNECT.
 import { createConnection } from "node:net";
-import { type IClientOptions, MqttClient } from "mqtt";
+import type { MqttClient as Client, IClientOptions } from "mqtt";
+// The client alone: the package's entry brings web sockets and proxies, which cost every agent memory.
+import library from "mqtt/lib/client";
 import { OrionError } from "../contracts/errors.ts";
 import type { Connect, Connection, ConnectOptions } from "./ports.ts";
+
+/** A CommonJS default is wrapped once more by Node and bundlers than by test runners. */
+const ClientClass = (library.default ?? library) as typeof Client;
 
 export interface MqttAddress {
 	/** mqtt://host:port */
@@ -36,7 +41,7 @@ const optionsOf = ({ username, password }: MqttAddress, { clientId, keepaliveSec
 	...(will === undefined ? {} : { will: { topic: will.topic, payload: Buffer.from(will.bytes), qos: will.qos, retain: will.retain } }),
 });
 
-const connectionOf = (client: MqttClient): Connection => ({
+const connectionOf = (client: Client): Connection => ({
 	publish: (topic, bytes, { qos, retain }) =>
 		new Promise((resolve, reject) => {
 			client.publish(topic, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { qos, retain }, (error) => (error ? reject(error) : resolve()));
@@ -77,7 +82,7 @@ export const mqttConnect = (address: MqttAddress): Connect => {
 		new Promise((resolve, reject) => {
 			let open = false;
 			let failure: unknown;
-			const client = new MqttClient(() => createConnection({ host, port: Number(port || 1883), noDelay: true }), optionsOf(address, options));
+			const client = new ClientClass(() => createConnection({ host, port: Number(port || 1883), noDelay: true }), optionsOf(address, options));
 			client.on("message", (topic, payload) => options.onMessage(topic, payload));
 			client.on("error", (error) => {
 				failure ??= error;

@@ -23,6 +23,7 @@ interface LaneRow {
 	readonly highest: number;
 	readonly above: readonly number[];
 	readonly forced: readonly number[];
+	readonly coarse: readonly number[];
 	/** How many of the numbers are this lane's. */
 	readonly numbers: number;
 }

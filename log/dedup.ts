@@ -25,7 +25,7 @@ const gapsOf = (source: string, session: string, lanes: ReadonlyMap<Lane, LaneWi
 	[...lanes].flatMap(([lane, window]) => window.holes().map((hole) => ({ source, session, lane, ...hole })));
 
 /** What is remembered by source: the generation that was not used for as long as the other took to fill is dropped whole. */
-export class Sources<T> {
+class Sources<T> {
 	#newer = new Map<string, T>();
 	#older = new Map<string, T>();
 	readonly #dropped: (source: string, value: T) => void;

@@ -23,7 +23,10 @@ const parseMark = (bytes: Uint8Array): ProcessMark | undefined => {
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
-/** Moves a stale lock out of the way. It may have been replaced since it was read: then it is somebody's, and goes back. */
+/**
+ * Moves a stale lock out of the way. It may have been replaced since it was read: then it is somebody's, and goes back, and the next
+ * round finds its owner alive. Only a third process that claims between those two steps could own the folder as well.
+ */
 const clearStale = async (files: FilePort, path: string, aside: string, stale: Uint8Array): Promise<void> => {
 	try {
 		await files.rename(path, aside);
@@ -42,22 +45,22 @@ const clearStale = async (files: FilePort, path: string, aside: string, stale: U
 
 /** The lock has its content from its first moment on, because it is written under another name and then linked. */
 const claim = async (files: FilePort, path: string, beside: string, mine: Uint8Array): Promise<boolean> => {
-	await removeIfThere(files, beside);
-	const file = await files.open(beside, "create");
 	try {
-		await file.write(0, mine);
-	} finally {
-		await file.close();
-	}
-	try {
+		await removeIfThere(files, beside);
+		const file = await files.open(beside, "create");
+		try {
+			await file.write(0, mine);
+		} finally {
+			await file.close();
+		}
 		await files.link(beside, path);
+		await removeIfThere(files, beside);
 		return true;
 	} catch (error) {
-		// ENOENT: another open of this process used the name beside at the same moment.
-		if (["EEXIST", "ENOENT"].includes(codeOf(error))) return false;
-		throw error;
-	} finally {
+		// Taken; or another open in this process used the name beside at the same moment.
+		if (!["EEXIST", "ENOENT"].includes(codeOf(error))) throw error;
 		await removeIfThere(files, beside);
+		return false;
 	}
 };
 

@@ -107,11 +107,16 @@ export const batchAt = (source: Uint8Array, at: number, position: number, source
 /** No segment holds as many records; a frame further ahead than this is none. */
 const AHEAD_MAX = 1_048_576;
 
+interface Found {
+	readonly at: number;
+	readonly frame: Frame;
+}
+
 /**
  * The first good frame at or after `from` whose position can stand there. A record whose bytes contain a whole frame could be taken for
  * one; the records of the mesh are JSON text, in which the zero bytes of a frame cannot stand.
  */
-const nextGoodFrame = (source: Uint8Array, from: number, expected: number): { readonly at: number; readonly frame: Frame } | undefined => {
+const nextGoodFrame = (source: Uint8Array, from: number, expected: number): Found | undefined => {
 	for (let at = from; at + FRAME_HEADER_BYTES <= source.length; at += 1) {
 		const position = u64(source, at + COVERED_AT);
 		if (position < expected || position > expected + AHEAD_MAX) continue;
@@ -122,12 +127,17 @@ const nextGoodFrame = (source: Uint8Array, from: number, expected: number): { re
 };
 
 /** Whether the frame `found` is known to begin a batch, from what is left of the broken one before it. */
-const beginsBatch = (source: Uint8Array, broken: BrokenBatch, found: Frame): boolean => {
+const beginsBatch = (source: Uint8Array, broken: BrokenBatch, { at, frame }: Found): boolean => {
 	const lastGood = broken.frames.at(-1);
-	if (lastGood !== undefined) return found.position === lastGood.position + lastGood.batchLeft + 1;
-	if (found.position === broken.position) return true;
-	const isOne = found.position === broken.position + 1 && broken.at + FRAME_HEADER_BYTES <= source.length;
-	return isOne && u64(source, broken.at + COVERED_AT) === broken.position && u16(source, broken.at + LEFT_AT) === 0;
+	if (lastGood !== undefined) return frame.position === lastGood.position + lastGood.batchLeft + 1;
+	if (frame.position === broken.position) return true;
+	if (frame.position !== broken.position + 1 || at - broken.at < FRAME_HEADER_BYTES) return false;
+	if (u64(source, broken.at + COVERED_AT) !== broken.position || u16(source, broken.at + LEFT_AT) !== 0) return false;
+	// The one bit that flipped may be what said that more follows: then the checksum holds with it.
+	const mended = new Uint8Array(source.subarray(broken.at, at));
+	mended[LEFT_AT] = frame.batchLeft + 1;
+	mended[LEFT_AT + 1] = (frame.batchLeft + 1) >>> 8;
+	return typeof frameAt(mended, 0) === "string";
 };
 
 /** Follows good frames to the end of their batch. */
@@ -150,7 +160,7 @@ export const resumeAfter = (source: Uint8Array, first: BrokenBatch): { readonly 
 	for (;;) {
 		const found = nextGoodFrame(source, broken.at, broken.position);
 		if (found === undefined) return undefined;
-		if (beginsBatch(source, broken, found.frame)) return { at: found.at, position: found.frame.position };
+		if (beginsBatch(source, broken, found)) return { at: found.at, position: found.frame.position };
 		const last = lastOfBatch(source, found.frame);
 		if (last.batchLeft === 0) return { at: last.end, position: last.position + 1 };
 		broken = { kind: "bad", at: last.end, position: last.position + 1, frames: [last] };

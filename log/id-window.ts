@@ -2,8 +2,8 @@
 import type { Judged } from "./lane-window.ts";
 
 /** Each id is remembered for at least this many that come after it, or this long, whichever ends first; at most twice as many are kept. */
-export const IDS_MAX = 65_536;
-export const IDS_FOR_MS = 600_000;
+const IDS_MAX = 65_536;
+const IDS_FOR_MS = 600_000;
 
 export interface IdSnapshot {
 	readonly ids: readonly string[];

@@ -1,9 +1,9 @@
 // Decides for one lane of one session which numbers are stored, which are missing, and whether a known number came with other bytes.
 
 /** Numbers above the contiguous mark; beyond this the oldest hole is closed. */
-export const ABOVE_MAX = 4_096;
+const ABOVE_MAX = 4_096;
 /** Newest numbers whose content is remembered; older ones that come again count as duplicates. */
-export const DIGESTS_MAX = 4_096;
+const DIGESTS_MAX = 4_096;
 /** Holes that were closed for room, are not told yet and can still be filled; beyond this the oldest are told as one. */
 const FORCED_MAX = 1_024;
 const DIGESTS_MIN = 64;
@@ -21,6 +21,7 @@ export interface LaneSnapshot {
 	/** Ranges above the mark, flat: from, to, from, to, ... */
 	readonly above: readonly number[];
 	readonly forced: readonly number[];
+	readonly coarse: readonly number[];
 	/** Number and digest, flat. */
 	readonly digests: Float64Array;
 }
@@ -191,11 +192,7 @@ export class LaneWindow {
 			open.push({ fromSeq, toSeq: range.fromSeq - 1 });
 			fromSeq = range.toSeq + 1;
 		}
-		return [...this.#told(), ...open];
-	}
-
-	#told(): readonly Hole[] {
-		return this.#coarse === undefined ? this.#forced : [this.#coarse, ...this.#forced];
+		return [...(this.#coarse === undefined ? [] : [this.#coarse]), ...this.#forced, ...open];
 	}
 
 	/** The session is over: the marks stay, the content is forgotten. */
@@ -205,7 +202,14 @@ export class LaneWindow {
 
 	snapshot(): LaneSnapshot {
 		const flat = (holes: readonly Hole[]): readonly number[] => holes.flatMap(({ fromSeq, toSeq }) => [fromSeq, toSeq]);
-		return { contiguous: this.#contiguous, highest: this.#highest, above: flat(this.#above), forced: flat(this.#told()), digests: this.#digests.flat() };
+		return {
+			contiguous: this.#contiguous,
+			highest: this.#highest,
+			above: flat(this.#above),
+			forced: flat(this.#forced),
+			coarse: flat(this.#coarse === undefined ? [] : [this.#coarse]),
+			digests: this.#digests.flat(),
+		};
 	}
 
 	static restore(snapshot: LaneSnapshot): LaneWindow {
@@ -217,6 +221,7 @@ export class LaneWindow {
 		lane.#above = pairs(snapshot.above);
 		lane.#aboveCount = lane.#above.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0);
 		lane.#forced = pairs(snapshot.forced);
+		[lane.#coarse] = pairs(snapshot.coarse);
 		for (let at = 0; at + 1 < snapshot.digests.length; at += 2) lane.#digests.put(snapshot.digests[at] ?? 0, snapshot.digests[at + 1] ?? 0);
 		return lane;
 	}

@@ -7,7 +7,7 @@ import { codeOf, type OpenFile } from "./file-port.ts";
 import { checkVersion, readCursors, readLosses, writeCursors, writeVersion } from "./folder-facts.ts";
 import { Segment } from "./segment.ts";
 import { encodeSegmentHeader, firstOfName, segmentName } from "./segment-format.ts";
-import { ARCHIVE, DEDUP, type SegmentsOptions } from "./segment-options.ts";
+import { ARCHIVE, DEDUP, DEDUP_OLDER, type SegmentsOptions } from "./segment-options.ts";
 import { type Damage, hasHeader, type ScannedSegment, scanSegment } from "./segment-scan.ts";
 import { TailFile } from "./tail-file.ts";
 import { readWhole, removeIfThere } from "./whole-file.ts";
@@ -25,8 +25,8 @@ export interface OpenedFolder {
 	readonly segments: Segment[];
 	readonly active: ActiveSegment;
 	readonly dedup: Dedup;
-	/** Up to where the copy of it on disk reaches. */
-	readonly dedupCopiedUpTo: number;
+	/** Up to where its newest copy on disk reaches; 0 if that one cannot be read. */
+	readonly copiedUpTo: number;
 	readonly cursors: ReadonlyMap<string, number>;
 	/** Not accepted before. */
 	readonly newDamages: readonly Damage[];
@@ -49,7 +49,7 @@ export const createSegment = async ({ files, folder, mesh }: SegmentsOptions, fi
 		await file.fsync();
 		await files.syncFolder(folder);
 		const segment = new Segment(name, firstPosition);
-		segment.grow(firstPosition - 1, header.length, 0);
+		segment.begin(header.length);
 		return { segment, file };
 	} catch (error) {
 		await file.close();
@@ -77,12 +77,18 @@ interface Facts {
 	readonly cursors: ReadonlyMap<string, number>;
 	readonly accepted: readonly Damage[];
 	readonly copy: { readonly dedup: Dedup; readonly position: number } | undefined;
+	readonly copiedUpTo: number;
 	/** Whole segments that an archiving which was cut short had still to move. */
 	readonly leftOver: readonly string[];
 	readonly names: readonly string[];
 	readonly committed: number;
 	readonly archivedUpTo: number;
 }
+
+const readCopy = async ({ files, folder }: SegmentsOptions, name: string, nowMs: number): Promise<Facts["copy"]> => {
+	const bytes = await readWhole(files, `${folder}/${name}`);
+	return bytes === undefined ? undefined : decodeDedup(bytes, nowMs);
+};
 
 const readFacts = async (options: SegmentsOptions, nowMs: number): Promise<Facts> => {
 	const { files, folder, mesh } = options;
@@ -92,8 +98,8 @@ const readFacts = async (options: SegmentsOptions, nowMs: number): Promise<Facts
 	try {
 		const isFresh = version === "missing" && all.length === 0 && (tail?.committed ?? 0) === 0;
 		const cursors = await readCursors(files, folder);
-		const copyBytes = await readWhole(files, `${folder}/${DEDUP}`);
-		const copy = copyBytes === undefined ? undefined : decodeDedup(copyBytes, nowMs);
+		const newest = await readCopy(options, DEDUP, nowMs);
+		const copy = newest ?? (await readCopy(options, DEDUP_OLDER, nowMs));
 		const firsts = all.map((name) => firstOfName(name) ?? 0);
 		const archivedUpTo = tail?.archivedUpTo ?? (firsts[0] ?? 1) - 1;
 		const leftOver = all.filter((_, index) => (firsts[index + 1] ?? Number.POSITIVE_INFINITY) - 1 <= archivedUpTo);
@@ -107,6 +113,7 @@ const readFacts = async (options: SegmentsOptions, nowMs: number): Promise<Facts
 			cursors: cursors ?? new Map(),
 			accepted: await readLosses(files, folder),
 			copy,
+			copiedUpTo: newest?.position ?? 0,
 			leftOver,
 			names: all.slice(leftOver.length),
 			// The copy was made of durable records only, so it knows as well as the mark.
@@ -131,25 +138,26 @@ const learner =
 		if (gap !== undefined) dedup.closeGap(gap);
 	};
 
-/** What was archived is part of what was stored. false: not all of it is there any more. */
-const learnFromArchive = async (options: SegmentsOptions, facts: Facts, learn: (record: Uint8Array) => void): Promise<boolean> => {
+/** What was archived is part of what was stored: reads what came after `knownUpTo`. false: not all of it is there any more. */
+const learnFromArchive = async (options: SegmentsOptions, facts: Facts, knownUpTo: number, learn: (record: Uint8Array) => void): Promise<boolean> => {
 	const { files, mesh } = options;
 	const folder = `${options.folder}/${ARCHIVE}`;
-	const places = [
-		...(await segmentNames(options, folder)).map((name) => ({ folder, name })),
-		...facts.leftOver.map((name) => ({ folder: options.folder, name })),
-	];
-	let next = 1;
+	const archived = (await segmentNames(options, folder)).map((name) => ({ folder, name }));
+	const places = [...archived, ...facts.leftOver.map((name) => ({ folder: options.folder, name }))];
+	let next = knownUpTo + 1;
 	for (const [index, place] of places.entries()) {
-		const first = firstOfName(place.name) ?? 0;
-		if (first !== next) return false;
 		const following = places[index + 1]?.name ?? facts.names[0];
 		const nextFirst = following === undefined ? facts.committed + 1 : (firstOfName(following) ?? 0);
-		const scanned = await scanSegment({ files, ...place, mesh, nextFirst, committed: 0, onRecord: (_, record) => learn(record) });
+		if (nextFirst <= next) continue;
+		if ((firstOfName(place.name) ?? 0) > next) return false;
+		const onRecord = (position: number, record: Uint8Array): void => {
+			if (position > knownUpTo) learn(record);
+		};
+		const scanned = await scanSegment({ files, ...place, mesh, nextFirst, committed: 0, onRecord });
 		if (scanned.damages.some((damage) => !facts.accepted.some((known) => isSameRange(known, damage)))) return false;
 		next = nextFirst;
 	}
-	return next === facts.archivedUpTo + 1;
+	return next > facts.archivedUpTo;
 };
 
 interface Scanned {
@@ -237,12 +245,12 @@ export const openFolder = async (options: SegmentsOptions, nowMs: number): Promi
 		};
 		for (const name of facts.damagedFiles) refuse(name, 0);
 		const dedup = facts.copy?.dedup ?? new Dedup();
-		const copiedUpTo = facts.copy?.position ?? 0;
+		const knownUpTo = facts.copy?.position ?? 0;
 		const learn = learner(options, dedup, nowMs);
-		const knowsArchive = facts.copy !== undefined || facts.archivedUpTo === 0 || (await learnFromArchive(options, facts, learn));
+		const knowsArchive = knownUpTo >= facts.archivedUpTo || (await learnFromArchive(options, facts, knownUpTo, learn));
 		if (!knowsArchive) refuse(DEDUP, 0);
 		const scanned = await scanAll(options, facts, (position, record) => {
-			if (position > copiedUpTo) learn(record);
+			if (position > knownUpTo) learn(record);
 		});
 		// The numbers before the first that is still known were in what is gone: they are not missing.
 		if (!knowsArchive) for (const gap of dedup.gaps()) if (gap.fromSeq === 1) dedup.closeGap(gap);
@@ -260,7 +268,7 @@ export const openFolder = async (options: SegmentsOptions, nowMs: number): Promi
 		}
 		const found = scanned.found.map(({ segment }) => segment);
 		const segments = found.includes(active.segment) ? found : [...found, active.segment];
-		return { tail, segments, active, dedup, dedupCopiedUpTo: copiedUpTo, cursors: facts.cursors, newDamages, acceptedDamages: facts.accepted, head, next };
+		return { tail, segments, active, dedup, copiedUpTo: facts.copiedUpTo, cursors: facts.cursors, newDamages, acceptedDamages: facts.accepted, head, next };
 	} catch (error) {
 		await tail?.close();
 		throw error;

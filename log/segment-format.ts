@@ -71,7 +71,7 @@ export interface TailMark {
 
 /** ["OTM1"][crc32c u32 over everything after it][generation u64][committed u64][archivedUpTo u64], in slots that are a disk sector apart. */
 const MARK_MAGIC = new TextEncoder().encode("OTM1");
-export const MARK_BYTES = 32;
+const MARK_BYTES = 32;
 export const MARK_SLOTS = 3;
 export const MARK_SLOT_BYTES = 512;
 export const MARKS_BYTES = (MARK_SLOTS - 1) * MARK_SLOT_BYTES + MARK_BYTES;

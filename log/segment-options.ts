@@ -39,4 +39,6 @@ export interface SegmentsLog extends Log {
 }
 
 export const ARCHIVE = "archive";
+/** The newest copy of what is known to be stored, and the one before it. */
 export const DEDUP = "dedup";
+export const DEDUP_OLDER = "dedup.old";

@@ -118,7 +118,10 @@ class Scan {
 			// The first frame stands where the header would end; what is in the header is known from the name and the folder.
 			const broken: BrokenBatch = { kind: "bad", at: 0, position: this.#next, frames: [] };
 			if (!(await this.#passOver(0, this.#next, broken))) return this.#result(true);
-		} else this.#offset = headerBytes;
+		} else {
+			this.#offset = headerBytes;
+			this.#segment.begin(headerBytes);
+		}
 		for (;;) {
 			const broken = await this.#readBatches();
 			if (broken === undefined) break;

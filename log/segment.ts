@@ -24,7 +24,7 @@ export class Segment {
 	get lastPosition(): number {
 		return this.#lastPosition;
 	}
-	/** Where its newest good record ends. */
+	/** Where its newest good record ends, or what is passed over behind it; the next one stands there. */
 	get endOffset(): number {
 		return this.#endOffset;
 	}
@@ -52,8 +52,14 @@ export class Segment {
 		this.#endOffset = endOffset;
 	}
 
+	/** The header ends here. */
+	begin(offset: number): void {
+		this.#endOffset = offset;
+	}
+
 	skip(fromOffset: number, toOffset: number): void {
 		this.#skips = [...this.#skips, { fromOffset, toOffset }];
+		this.#endOffset = toOffset;
 	}
 
 	/** Where to begin to look for a position: at the newest entry that is not above it. */

@@ -10,11 +10,11 @@ import { NewestRecords } from "./newest-records.ts";
 import { createSegment, type OpenedFolder, openFolder } from "./open-folder.ts";
 import type { AppendOutcome, Entry, Gap, LaneMark, Position, StoredRecord } from "./port.ts";
 import { firstOfName } from "./segment-format.ts";
-import { ARCHIVE, DEDUP, type RecordLoss, type SegmentsLog, type SegmentsOptions } from "./segment-options.ts";
+import { ARCHIVE, DEDUP, DEDUP_OLDER, type RecordLoss, type SegmentsLog, type SegmentsOptions } from "./segment-options.ts";
 import { PAGE_BYTES_MAX, readSegment } from "./segment-read.ts";
 import type { Damage } from "./segment-scan.ts";
 import { StoredCursors } from "./stored-cursors.ts";
-import { removeIfThere, replaceWhole } from "./whole-file.ts";
+import { removeIfThere, replaceKeeping } from "./whole-file.ts";
 
 export type { RecordLoss, SegmentsLog, SegmentsOptions } from "./segment-options.ts";
 
@@ -44,8 +44,9 @@ class SegmentLog implements SegmentsLog {
 	#head: Position;
 	#next: Position;
 	#untoldDamages: readonly Damage[];
-	/** Position up to which the copy of what was stored reaches, and whether a gap was closed since. */
+	/** Positions up to which the copies of what was stored reach, and whether a gap was closed since the newest. */
 	#copiedUpTo: Position;
+	#olderCopiedUpTo: Position = 0;
 	#isCopyStale = false;
 	#fatal: OrionError | undefined;
 	#closing: Promise<void> | undefined;
@@ -62,7 +63,7 @@ class SegmentLog implements SegmentsLog {
 		this.#head = opened.head;
 		this.#next = opened.next;
 		this.#untoldDamages = opened.newDamages;
-		this.#copiedUpTo = opened.dedupCopiedUpTo;
+		this.#copiedUpTo = opened.copiedUpTo;
 		this.losses = opened.newDamages.map(lossOf);
 	}
 
@@ -184,7 +185,8 @@ class SegmentLog implements SegmentsLog {
 		const { files, folder } = this.#options;
 		const copied = this.#copying.then(async () => {
 			try {
-				await replaceWhole(files, folder, DEDUP, bytes);
+				await replaceKeeping(files, folder, DEDUP, DEDUP_OLDER, bytes);
+				this.#olderCopiedUpTo = this.#copiedUpTo;
 				this.#copiedUpTo = head;
 			} catch (error) {
 				if (!isDiskFull(error)) throw error;
@@ -299,10 +301,12 @@ class SegmentLog implements SegmentsLog {
 		const last = going.at(-1);
 		if (last === undefined) return 0;
 		try {
-			// What goes is known from the copy alone.
-			if (this.#copiedUpTo < last.lastPosition) await this.#copyDedup();
-			if (this.#copiedUpTo < last.lastPosition) throw new OrionError("DISK_FULL", { folder: this.#options.folder });
+			// What goes may never come back, and is known from the copies alone: one of them may be damaged.
+			for (let copies = 0; copies < 2 && this.#olderCopiedUpTo < last.lastPosition; copies += 1) await this.#copyDedup();
+			if (this.#olderCopiedUpTo < last.lastPosition) throw new OrionError("DISK_FULL", { folder: this.#options.folder });
 			await this.#opened.tail.archive((segments[going.length]?.firstPosition ?? 1) - 1);
+			// Whoever removes what was archived may have removed the folder with it.
+			await this.#options.files.mkdir(`${this.#options.folder}/${ARCHIVE}`);
 			for (const segment of going) count += await this.#moveToArchive(segment.name, segment.records);
 			await this.#options.files.syncFolder(`${this.#options.folder}/${ARCHIVE}`);
 			await this.#options.files.syncFolder(this.#options.folder);

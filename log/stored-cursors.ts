@@ -38,12 +38,12 @@ export class StoredCursors {
 	}
 
 	async #write(): Promise<void> {
-		const moved = new Map(this.#wanted);
-		this.#wanted.clear();
 		const all = new Map(this.#durable);
-		for (const [reader, position] of moved) all.set(reader, Math.max(position, all.get(reader) ?? 0));
+		// One that was written meanwhile may be further than what was wanted when it was not.
+		for (const [reader, position] of this.#wanted) all.set(reader, Math.max(position, this.get(reader)));
+		this.#wanted.clear();
 		await writeCursors(this.#files, this.#folder, all);
-		for (const [reader, position] of moved) this.#durable.set(reader, Math.max(position, this.get(reader)));
+		for (const [reader, position] of all) this.#durable.set(reader, position);
 	}
 
 	async settled(): Promise<void> {

@@ -45,6 +45,19 @@ export const replaceWhole = async (files: FilePort, folder: string, name: string
 	await files.syncFolder(folder);
 };
 
+/** As replaceWhole; the one that was there goes on under another name, so that damage to one of the two is not the end of both. */
+export const replaceKeeping = async (files: FilePort, folder: string, name: string, older: string, bytes: Uint8Array): Promise<void> => {
+	const beside = `${folder}/${name}.new`;
+	await makeWhole(files, beside, bytes);
+	try {
+		await files.rename(`${folder}/${name}`, `${folder}/${older}`);
+	} catch (error) {
+		if (codeOf(error) !== "ENOENT") throw error;
+	}
+	await files.rename(beside, `${folder}/${name}`);
+	await files.syncFolder(folder);
+};
+
 /** A JSON object with a checksum as its last field: one flipped bit anywhere makes it unreadable, and a person can still read it. */
 export const checkedText = (value: Readonly<Record<string, unknown>>): Uint8Array => {
 	const text = JSON.stringify(value);

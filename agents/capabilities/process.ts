@@ -29,68 +29,74 @@ export const readBootId = (): string => {
 	}
 };
 
-export const processCapability = ({ processes, folder, files, bootId, newMark }: ProcessOptions): Capability => {
-	const names = Object.keys(processes);
-	const services = new Map<string, Service>();
-	let cancel: (() => void) | undefined;
-	let ended = false;
+class ProcessCapability implements Capability {
+	readonly name = "process";
+	readonly services: readonly string[];
+	readonly actions: Capability["actions"];
+	readonly #options: ProcessOptions;
+	readonly #supervised = new Map<string, Service>();
+	#cancel: (() => void) | undefined;
+	#ended = false;
 
-	const make = (kept: KeptServicesFile, context: CapabilityContext, name: string): Service => {
-		const order = processes[name];
-		return new Service({
-			name,
-			order,
-			stopWithinMs: order?.stopWithin === undefined ? STOP_WITHIN_MS : (parseDuration(order.stopWithin) ?? STOP_WITHIN_MS),
-			folder: join(folder, "services"),
-			bootId,
-			kept,
-			clock: context.clock,
-			timers: context.timers,
-			note: context.note,
-			newMark,
-			emit: context.emit,
-		});
-	};
-	const announce = async (): Promise<void> => {
-		for (const service of services.values()) {
+	constructor(options: ProcessOptions) {
+		this.#options = options;
+		this.services = Object.keys(options.processes);
+		this.actions = { "process.restart": { service: this.services }, "process.stop": { service: this.services } };
+	}
+
+	async start(context: CapabilityContext): Promise<void> {
+		const kept = await KeptServicesFile.open(this.#options.files);
+		const gone = kept.names().filter((name) => !this.services.includes(name));
+		await Promise.all(gone.map((name) => this.#make(kept, context, name).open()));
+		for (const name of this.services) this.#supervised.set(name, this.#make(kept, context, name));
+		await Promise.all([...this.#supervised.values()].map((service) => service.open()));
+		this.#round(context);
+	}
+
+	async stop(reason: StopReason): Promise<void> {
+		this.#ended = true;
+		this.#cancel?.();
+		const supervised = [...this.#supervised.values()];
+		if (reason === "agent-leave") for (const service of supervised) service.leave();
+		else await Promise.all(supervised.map((service) => service.stop("agent-stop")));
+	}
+
+	async run(action: string, args: Args, command: string): Promise<Outcome> {
+		const service = this.#serviceOf(args);
+		if (service === undefined) return { phase: "failed", reason: "no-such-service" };
+		return action === "process.restart" ? service.restart(command) : service.stop("action", command);
+	}
+
+	probe(action: string, args: Args, command: string): Promise<Outcome> {
+		return Promise.resolve(this.#serviceOf(args)?.probe(action, command) ?? { phase: "unknown", reason: "no-such-service" });
+	}
+
+	async announce(): Promise<void> {
+		for (const service of this.#supervised.values()) {
 			await service.refresh();
 			await service.announce();
 		}
-	};
-	const round = (context: CapabilityContext): void => {
-		if (ended) return;
-		cancel = context.timers.after(ANNOUNCE_EVERY_MS, () => {
-			announce()
-				.catch((error: unknown) => context.note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }))
-				.finally(() => round(context));
-		});
-	};
-	const serviceOf = (args: Args): Service | undefined => services.get(String(args["service"]));
+	}
 
-	return {
-		name: "process",
-		actions: { "process.restart": { service: names }, "process.stop": { service: names } },
-		services: names,
-		start: async (context) => {
-			const kept = await KeptServicesFile.open(files);
-			const gone = kept.names().filter((name) => !names.includes(name));
-			await Promise.all(gone.map((name) => make(kept, context, name).open()));
-			for (const name of names) services.set(name, make(kept, context, name));
-			await Promise.all([...services.values()].map((service) => service.open()));
-			round(context);
-		},
-		stop: async (reason: StopReason) => {
-			ended = true;
-			cancel?.();
-			if (reason === "agent-leave") for (const service of services.values()) service.leave();
-			else await Promise.all([...services.values()].map((service) => service.stop("agent-stop")));
-		},
-		run: async (action, args, command): Promise<Outcome> => {
-			const service = serviceOf(args);
-			if (service === undefined) return { phase: "failed", reason: "no-such-service" };
-			return action === "process.restart" ? service.restart(command) : service.stop("action", command);
-		},
-		probe: (action, args, command) => Promise.resolve(serviceOf(args)?.probe(action, command) ?? { phase: "unknown", reason: "no-such-service" }),
-		announce,
-	};
-};
+	#serviceOf({ service }: Args): Service | undefined {
+		return this.#supervised.get(String(service));
+	}
+
+	#round(context: CapabilityContext): void {
+		if (this.#ended) return;
+		this.#cancel = context.timers.after(ANNOUNCE_EVERY_MS, () => {
+			this.announce()
+				.catch((error: unknown) => context.note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }))
+				.finally(() => this.#round(context));
+		});
+	}
+
+	#make(kept: KeptServicesFile, { clock, timers, note, emit }: CapabilityContext, name: string): Service {
+		const { processes, folder, bootId, newMark } = this.#options;
+		const order = processes[name];
+		const stopWithinMs = order?.stopWithin === undefined ? STOP_WITHIN_MS : (parseDuration(order.stopWithin) ?? STOP_WITHIN_MS);
+		return new Service({ name, order, stopWithinMs, folder: join(folder, "services"), bootId, kept, clock, timers, note, newMark, emit });
+	}
+}
+
+export const processCapability = (options: ProcessOptions): Capability => new ProcessCapability(options);

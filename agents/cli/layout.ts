@@ -11,7 +11,7 @@ export const plain = (text: string): string => text.replace(CONTROL, "?").replac
 
 const lengthOf = (text: string): number => text.replace(STYLED, "").length;
 
-export const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`);
+const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`);
 
 export interface Cell {
 	readonly text: string;

@@ -91,19 +91,7 @@ const readCommands = (program: Command, bind: Bind): void => {
 		.action(bind(async (session) => (await import("./replay.ts")).runReplay(session)));
 };
 
-const changeCommands = (program: Command, bind: Bind): void => {
-	program
-		.command("level")
-		.description("show or set what the mesh may do by itself")
-		.addArgument(new Argument("[level]", "N0 observes, N2 runs SAFE actions, N3 as N2").choices(["N0", "N2", "N3"]))
-		.option("-m, --message <why>", "why, for whoever reads the log")
-		.addHelpText("after", examples("orion level", 'orion level N2 -m "watched it for a week"', "orion level N0"))
-		.action(
-			bind(async (session, level: Level | undefined, options: { message?: string }) => {
-				const { setLevel, showLevel } = await import("./level.ts");
-				return level === undefined ? showLevel(session) : setLevel(session, level, options);
-			}),
-		);
+const nodeCommands = (program: Command, bind: Bind): void => {
 	const node = program
 		.command("node")
 		.description("who may connect")
@@ -126,6 +114,40 @@ const changeCommands = (program: Command, bind: Bind): void => {
 		.option("--yes", "do not ask")
 		.addHelpText("after", examples("orion node rm backup", "orion node rm backup --yes"))
 		.action(bind(async (session, name: string, options: { yes?: boolean }) => (await import("./nodes.ts")).removeNode(session, name, options)));
+};
+
+const configCommands = (program: Command, bind: Bind): void => {
+	const config = program
+		.command("config")
+		.description("orion.yaml and the policies")
+		.addHelpText("after", examples("orion config check", "orion config reload"));
+	config
+		.command("check")
+		.description("say with file, line and column what is wrong; needs no running mesh")
+		.argument("[file]", "configuration (default: orion.yaml here, else in the data folder)")
+		.addHelpText("after", examples("orion config check", "orion config check /etc/orion/orion.yaml"))
+		.action(bind(async (session, file: string | undefined) => (await import("./config.ts")).checkConfig(session, file)));
+	config
+		.command("reload")
+		.description("let the running mesh read its policies again; a bad one changes nothing")
+		.addHelpText("after", examples("orion config reload"))
+		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
+};
+
+const changeCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("level")
+		.description("show or set what the mesh may do by itself")
+		.addArgument(new Argument("[level]", "N0 observes, N2 runs SAFE actions, N3 as N2").choices(["N0", "N2", "N3"]))
+		.option("-m, --message <why>", "why, for whoever reads the log")
+		.addHelpText("after", examples("orion level", 'orion level N2 -m "watched it for a week"', "orion level N0"))
+		.action(
+			bind(async (session, level: Level | undefined, options: { message?: string }) => {
+				const { setLevel, showLevel } = await import("./level.ts");
+				return level === undefined ? showLevel(session) : setLevel(session, level, options);
+			}),
+		);
+	nodeCommands(program, bind);
 	program
 		.command("alert")
 		.description("raise an alert, or say that it is over")
@@ -142,21 +164,7 @@ const changeCommands = (program: Command, bind: Bind): void => {
 				(await import("./alert.ts")).raiseAlert(session, name, text, options),
 			),
 		);
-	const config = program
-		.command("config")
-		.description("orion.yaml and the policies")
-		.addHelpText("after", examples("orion config check", "orion config reload"));
-	config
-		.command("check")
-		.description("say with file, line and column what is wrong; needs no running mesh")
-		.argument("[file]", "configuration (default: orion.yaml here, else in the data folder)")
-		.addHelpText("after", examples("orion config check", "orion config check /etc/orion/orion.yaml"))
-		.action(bind(async (session, file: string | undefined) => (await import("./config.ts")).checkConfig(session, file)));
-	config
-		.command("reload")
-		.description("let the running mesh read its policies again; a bad one changes nothing")
-		.addHelpText("after", examples("orion config reload"))
-		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
+	configCommands(program, bind);
 	program
 		.command("version")
 		.description("which version this is")

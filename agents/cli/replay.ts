@@ -1,6 +1,4 @@
 // Connects `orion replay` to the whole log, of a running mesh or of its folder, and says whether today's engine decides the same, byte for byte.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { type Envelope, encodeEnvelope } from "../../contracts/envelope.ts";
 import { OrionError } from "../../contracts/errors.ts";
 import { sayDuration } from "../../contracts/time.ts";
@@ -41,19 +39,8 @@ const sourceOfMesh = async (client: MeshClient): Promise<Source> => {
 };
 
 const sourceOfFolder = async (folder: string): Promise<Source> => {
-	const [{ openSegments }, { nodeFiles }, { identityOf, keyOfRecord, parseStored }] = await Promise.all([
-		import("../../log/segments.ts"),
-		import("../../log/node-files.ts"),
-		import("../../core/service/journal.ts"),
-	]);
-	const text = await readFile(join(folder, "mesh.json"), "utf8").catch(() => undefined);
-	if (text === undefined)
-		throw new OrionError("NOT_FOUND", { what: "mesh in", id: folder, detail: "Start one with `orion up`, or name another folder with --data." });
-	const { mesh } = JSON.parse(text) as { mesh: string };
-	const onFatal = (error: unknown): never => {
-		throw error;
-	};
-	const log = await openSegments({ files: nodeFiles(), folder: join(folder, "log"), mesh, keyOf: keyOfRecord, identityOf, acceptLoss: false, onFatal });
+	const [{ openStoppedLog }, { parseStored }] = await Promise.all([import("../roles/stopped-log.ts"), import("../../core/service/journal.ts")]);
+	const { mesh, log } = await openStoppedLog(folder);
 	return {
 		mesh,
 		first: log.first(),

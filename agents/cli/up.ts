@@ -59,7 +59,10 @@ const line = (event: string, facts: Readonly<Record<string, unknown>>): void => 
 };
 
 const sayReady = (mesh: RunningMesh, ms: number): void => {
-	const example = mesh.config.file === undefined ? "\nTo have it watch and repair a service, write an orion.yaml here (README: \"A service that dies\") and start again.\n" : "";
+	const example =
+		mesh.config.file === undefined
+			? '\nTo have it watch and repair a service, write an orion.yaml here (README: "A service that dies") and start again.\n'
+			: "";
 	process.stdout.write(
 		`${pc.bold(`ready in ${(ms / 1_000).toFixed(1)} s`)}  level ${pc.bold(mesh.level)}: ${LEVEL_SAYS[mesh.level]}\n` +
 			`  MQTT   ${mesh.mqtt}\n  HTTP   ${mesh.http}\n  token  ${mesh.tokenFile}\n` +
@@ -71,7 +74,9 @@ const sayReady = (mesh: RunningMesh, ms: number): void => {
 
 /** A failure that must not be survived: says why and leaves at once, because what is on disk is no longer known. */
 const onFatal = (error: unknown): never => {
-	process.stderr.write(`orion: ${error instanceof Error ? (error instanceof OrionError ? sayFault(error.fault) : (error.stack ?? error.message)) : String(error)}\n`);
+	process.stderr.write(
+		`orion: ${error instanceof Error ? (error instanceof OrionError ? sayFault(error.fault) : (error.stack ?? error.message)) : String(error)}\n`,
+	);
 	process.exit(70);
 };
 

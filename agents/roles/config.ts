@@ -9,6 +9,8 @@ import { checkYaml } from "../../core/service/checked-yaml.ts";
 import { type LoadedPolicy, loadPolicy, missingPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import { readText } from "./kept-files.ts";
 
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
+
 export interface FoundConfig {
 	/** undefined: there is no file, and everything has its default. */
 	readonly file: string | undefined;
@@ -22,7 +24,12 @@ export const findConfig = async (named: string | undefined, dataFolder: string):
 		const text = await readText(file);
 		if (text === undefined) continue;
 		const checked = checkYaml(file, text, "config.orion", "CONFIG_INVALID");
-		return checked.ok ? ok({ file, value: checked.value.value }) : checked;
+		if (!checked.ok) return checked;
+		const { value, wrong } = checked.value;
+		// Passwords would cross the network in the clear.
+		if (value.mqtt?.host !== undefined && !LOOPBACK.test(value.mqtt.host))
+			return wrong(["mqtt", "host"], "only loopback (127.0.0.1): other machines need TLS, which is not here yet");
+		return ok({ file, value });
 	}
 	if (named !== undefined) return fail("CONFIG_INVALID", { file: resolve(named), line: 1, column: 1, detail: "there is no such file" });
 	return ok({ file: undefined, value: {} });

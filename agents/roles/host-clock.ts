@@ -26,6 +26,11 @@ export const hostClock = (): HostClock => ({
 
 export const hostTimers = (): Timers => ({
 	after: (delayMs, run) => {
+		// A timer of 0 waits a millisecond; "as soon as the others had their turn" is meant.
+		if (delayMs === 0) {
+			const turn = setImmediate(run);
+			return () => clearImmediate(turn);
+		}
 		const timer = setTimeout(run, delayMs);
 		return () => clearTimeout(timer);
 	},

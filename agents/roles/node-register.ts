@@ -1,6 +1,6 @@
 // Connects node names to the hashes of their passwords, in one file that only its owner reads.
 import { randomBytes } from "node:crypto";
-import { hashPassword, verifyPassword } from "../../broker/passwords.ts";
+import { hashPassword, rememberingVerifier } from "../../broker/passwords.ts";
 import type { Credentials } from "../../broker/ports.ts";
 import { fail, OrionError } from "../../contracts/errors.ts";
 import { ok } from "../../contracts/result.ts";
@@ -44,6 +44,7 @@ export interface OpenRegister extends NodeRegister, Credentials {
 }
 
 export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Promise<OpenRegister> => {
+	const verify = rememberingVerifier(() => clock.now());
 	const text = await files.read(FILE);
 	const rows = text === undefined ? new Map<string, Row>() : parseRows(text);
 	// One write at a time, so that two changes at once both stay.
@@ -76,7 +77,7 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 		},
 		check: async (username, password) => {
 			const row = rows.get(username);
-			return row !== undefined && (await verifyPassword(password, row.password));
+			return row !== undefined && (await verify(password, row.password));
 		},
 	};
 };

@@ -7,12 +7,11 @@ import { type Fault, OrionError } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
 import { type Core, openCore } from "../../core/service/core.ts";
 import { openHttp } from "../../core/service/http.ts";
-import { gapOfRecord, identityOf, keyOfRecord } from "../../core/service/journal.ts";
+import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
-import { nodeFiles } from "../../log/node-files.ts";
-import { openSegments } from "../../log/segments.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
+import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
@@ -45,12 +44,13 @@ export interface RunningMesh {
 	stop(): Promise<void>;
 }
 
+const LOOPBACK = "127.0.0.1";
 const DEFAULT_MQTT_PORT = 1883;
 const DEFAULT_HTTP_PORT = 7070;
 const AGENT_READY_WITHIN_MS = 4_000;
 
 /** The host's name as a node id: lower case, what does not fit becomes a hyphen. */
-export const nodeNameOf = (host: string): string =>
+const nodeNameOf = (host: string): string =>
 	host
 		.toLowerCase()
 		.split(".")[0]
@@ -109,81 +109,96 @@ export const startMesh = async (options: UpOptions): Promise<RunningMesh> => {
 	}
 };
 
-const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> => {
-	const { data, onPart } = options;
+/** Says each part as it is ready, with how long it took. */
+const stopwatch = (onPart: UpOptions["onPart"]): ((part: string, detail: string) => void) => {
 	let beganMs = performance.now();
-	const part = (name: string, detail: string): void => {
+	return (part, detail) => {
 		const nowMs = performance.now();
-		onPart({ part: name, detail, ms: Math.round(nowMs - beganMs) });
+		onPart({ part, detail, ms: Math.round(nowMs - beganMs) });
 		beganMs = nowMs;
 	};
-	const config = required(await findConfig(options.config, data));
-	const policy = required(await readPolicies(config));
-	part("config", config.file ?? "no orion.yaml: nothing is supervised yet");
-	const { mesh } = await openDataFolder(data);
-	const clock = hostClock();
-	const world: World = { clock, timers: hostTimers(), files: await keptFiles(join(data, "core")), fatal: options.onFatal };
-	const log = await openLog(options, mesh);
+};
+
+interface Start {
+	readonly options: UpOptions;
+	readonly opened: Opened;
+	readonly say: (part: string, detail: string) => void;
+	readonly config: FoundConfig;
+	readonly mesh: string;
+	readonly node: string;
+	readonly instance: string;
+	readonly world: World;
+	readonly register: OpenRegister;
+}
+
+const openInside = async ({ options, opened, say, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
+	const { data, acceptLoss, onFatal, level } = options;
+	const log = await openCoreLog({ data, mesh, acceptLoss, onFatal });
 	opened.add(() => log.close());
-	part("log", `${log.head()} records in ${join(data, "log")}`);
-
-	const node = config.value.node ?? nodeNameOf(hostname());
-	const register = await openNodeRegister(await keptFiles(data), clock);
-	const instance = randomBytes(8).toString("hex");
-	const level = options.level === undefined ? {} : { level: options.level };
-	const core = await openCore({
-		log,
-		mesh,
-		code: VERSION,
-		data,
-		host: node,
-		instance,
-		policy,
-		readPolicy: () => rereadPolicies(options),
-		register,
-		world,
-		losses: log.losses,
-		...level,
-	});
+	say("log", `${log.head()} records in ${join(data, "log")}`);
+	const readPolicy = () => rereadPolicies(options);
+	const asked = level === undefined ? {} : { level };
+	const core = await openCore({ log, mesh, code: VERSION, data, host: node, instance, policy, readPolicy, register, world, losses: log.losses, ...asked });
 	opened.add(() => core.close());
-	part("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
+	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
+	return core;
+};
 
-	const host = config.value.mqtt?.host ?? "127.0.0.1";
-	const broker = await openBroker({
-		mesh,
-		host,
-		port: options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT,
-		credentials: register,
-		intake: core.intake,
-		instance,
-	});
+interface Doors {
+	readonly mqtt: string;
+	readonly http: string;
+	readonly tokenFile: string;
+}
+
+const openDoors = async ({ options, opened, say, config, mesh, instance, world, register }: Start, core: Core): Promise<Doors> => {
+	const host = config.value.mqtt?.host ?? LOOPBACK;
+	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
+	const broker = await openBroker({ mesh, host, port: mqttPort, credentials: register, intake: core.intake, instance, onRefusal: core.refused });
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;
-	part("broker", mqtt);
-
-	const { token, file: tokenFile } = await openToken(data);
-	const http = await openHttp({ desk: core.desk, token, host: "127.0.0.1", port: options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT, clock });
+	say("broker", mqtt);
+	const { token, file: tokenFile } = await openToken(options.data);
+	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock });
 	opened.add(() => http.close());
-	const httpUrl = `http://127.0.0.1:${http.port}`;
-	part("http", httpUrl);
-
+	const httpUrl = `http://${LOOPBACK}:${http.port}`;
+	say("http", httpUrl);
 	await core.connect(linkTo(broker), { mqtt, http: () => httpUrl });
-	await writeRunFile(data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
-	opened.add(() => removeRunFile(data));
+	await writeRunFile(options.data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
+	opened.add(() => removeRunFile(options.data));
+	return { mqtt, http: httpUrl, tokenFile };
+};
 
-	const folder = join(data, "agent");
+const openAgent = async ({ options, opened, say, config, mesh, node, register }: Start, core: Core, mqtt: string): Promise<boolean> => {
+	const folder = join(options.data, "agent");
 	await prepareAgent(folder, node, mesh, mqtt, core, register, config);
 	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine });
 	opened.add(() => agent.stop());
-	const agentReady = await agent.ready(AGENT_READY_WITHIN_MS);
+	const ready = await agent.ready(AGENT_READY_WITHIN_MS);
 	const services = Object.keys(config.value.processes ?? {});
-	part("agent", `${node}${services.length === 0 ? "" : `, supervises ${services.join(", ")}`}${agentReady ? "" : ", still starting"}`);
+	say("agent", `${node}${services.length === 0 ? "" : `, supervises ${services.join(", ")}`}${ready ? "" : ", still starting"}`);
+	return ready;
+};
+
+const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> => {
+	const { data } = options;
+	const say = stopwatch(options.onPart);
+	const config = required(await findConfig(options.config, data));
+	const policy = required(await readPolicies(config));
+	say("config", config.file ?? "no orion.yaml: nothing is supervised yet");
+	const { mesh } = await openDataFolder(data);
+	const clock = hostClock();
+	const world: World = { clock, timers: hostTimers(), files: await keptFiles(join(data, "core")), fatal: options.onFatal };
+	const register = await openNodeRegister(await keptFiles(data), clock);
+	const node = config.value.node ?? nodeNameOf(hostname());
+	const start: Start = { options, opened, say, config, mesh, node, instance: randomBytes(8).toString("hex"), world, register };
+	const core = await openInside(start, policy);
+	const doors = await openDoors(start, core);
+	const agentReady = await openAgent(start, core, doors.mqtt);
 	return {
+		...doors,
 		mesh,
 		level: core.desk.state().level,
-		mqtt,
-		http: httpUrl,
-		tokenFile,
 		config,
 		node,
 		agentReady,
@@ -199,15 +214,3 @@ const rereadPolicies = async (options: UpOptions) => {
 	const config = await findConfig(options.config, options.data);
 	return config.ok ? readPolicies(config.value) : config;
 };
-
-const openLog = (options: UpOptions, mesh: string) =>
-	openSegments({
-		files: nodeFiles(),
-		folder: join(options.data, "log"),
-		mesh,
-		keyOf: keyOfRecord,
-		identityOf,
-		gapOf: gapOfRecord,
-		acceptLoss: options.acceptLoss,
-		onFatal: options.onFatal,
-	});

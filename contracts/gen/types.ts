@@ -2123,28 +2123,52 @@ tibia: Servo2
  * distance of a foot from its hip
  */
 export interface Range {
+/**
+ * not below
+ */
 min: number
+/**
+ * not above
+ */
 max: number
 }
 /**
  * 0 = straight out, positive counter-clockwise seen from above
  */
 export interface Range1 {
+/**
+ * not below
+ */
 min: number
+/**
+ * not above
+ */
 max: number
 }
 /**
  * 0 = level, positive up
  */
 export interface Range2 {
+/**
+ * not below
+ */
 min: number
+/**
+ * not above
+ */
 max: number
 }
 /**
  * 0 = straight, positive bends down
  */
 export interface Range3 {
+/**
+ * not below
+ */
 min: number
+/**
+ * not above
+ */
 max: number
 }
 /**

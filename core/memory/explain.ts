@@ -7,7 +7,7 @@ import { rowOf } from "./log-row.ts";
 type Made = RecordTypes["dev.orion.decision.made.v1"];
 type Requested = RecordTypes["dev.orion.action.requested.v1"];
 
-export interface ExplainedDecision extends Omit<Made, "decision" | "incident"> {
+interface ExplainedDecision extends Omit<Made, "decision" | "incident"> {
 	readonly id: string;
 	readonly position: number;
 	readonly at: string;
@@ -15,13 +15,13 @@ export interface ExplainedDecision extends Omit<Made, "decision" | "incident"> {
 	readonly because?: LogRow;
 }
 
-export interface ActionStep extends LogRow {
+interface ActionStep extends LogRow {
 	/** What a receipt says. */
 	readonly phase?: string;
 	readonly reason?: string;
 }
 
-export interface ExplainedAction extends Pick<Requested, "decision" | "name" | "node" | "args" | "risk" | "attempt"> {
+interface ExplainedAction extends Pick<Requested, "decision" | "name" | "node" | "args" | "risk" | "attempt"> {
 	readonly id: string;
 	readonly position: number;
 	readonly at: string;
@@ -34,7 +34,7 @@ export interface ExplainedAction extends Pick<Requested, "decision" | "name" | "
 	readonly tookMs?: number;
 }
 
-export interface ExplainedIncident {
+interface ExplainedIncident {
 	readonly id: string;
 	readonly title: string;
 	readonly rule: string;

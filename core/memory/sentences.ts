@@ -73,7 +73,7 @@ const SENTENCES: Sentences = {
 	},
 	"dev.orion.process.flapping.v1": ({ data }) => `${data.service} ended ${data.downs} times in ${sayDuration(data.windowMs)}`,
 	"dev.orion.process.stopped.v1": ({ data }) => `${data.service} was stopped on purpose (${data.why})`,
-	"dev.orion.process.up.v1": ({ data }) => `${data.service} runs, ${data.how}, pid ${data.pid}`,
+	"dev.orion.process.up.v1": ({ data }) => `${data.service} runs${data.how === "running" ? "" : `, ${data.how}`}, pid ${data.pid}`,
 	"dev.orion.quarantine.entry.v1": ({ data }) => `a message of ${data.identity} went into quarantine: ${data.detail}`,
 	"dev.orion.quarantine.storm.v1": ({ data }) => `${data.count} more bad messages of ${data.identity} in ${sayDuration(data.windowMs)} were not kept`,
 };

@@ -52,8 +52,14 @@ export const checkYaml = <K extends keyof Contracts>(file: string, text: string,
 		return fail(code, { file, ...place(problem.pos[0]), detail: (firstLine ?? "unreadable").replace(/ at line \d+, column \d+:?$/, "") });
 	}
 	// An empty file is an empty table: a configuration may well say nothing.
-	const value: unknown = document.contents === null ? {} : document.toJS({ maxAliasCount: 50 });
 	const wrong = (path: Path, detail: string) => fail(code, { file, ...place(offsetOf(document, path)), detail });
+	let value: unknown;
+	try {
+		value = document.toJS({ maxAliasCount: 50 }) ?? {};
+	} catch (error) {
+		// An alias without its anchor, or aliases of aliases that would not end.
+		return wrong([], error instanceof Error ? error.message : "unreadable");
+	}
 	const checked = checkContract(contract, value);
 	if (!checked.ok) {
 		const pointer = String(checked.fault.facts["pointer"] ?? "");

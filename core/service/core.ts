@@ -1,6 +1,6 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
-import { fail } from "../../contracts/errors.ts";
+import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Log } from "../../log/port.ts";
 import type { Level } from "../policy.ts";
@@ -46,10 +46,18 @@ export interface CoreOptions {
 	readonly losses: readonly { readonly fromPosition: number; readonly toPosition: number; readonly bytes: number }[];
 }
 
+export interface TurnedAway {
+	readonly clientId?: string;
+	readonly remote: string;
+	readonly fault: Fault;
+}
+
 export interface Core {
 	readonly intake: CoreIntake;
 	readonly key: CoreKey;
 	readonly desk: CoreDesk;
+	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
+	refused(refusal: TurnedAway): void;
 	/** Begins to dispatch and to say who it is; only now commands can leave. */
 	connect(link: BrokerLink, where: { readonly mqtt: string; readonly http: () => string }): Promise<void>;
 	close(): Promise<void>;
@@ -81,6 +89,48 @@ const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
 	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
 };
 
+const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType<CoreDesk["submit"]> => {
+	const judged = judgeSubmitted(bytes, options.host);
+	const sender = { node: options.host, clientId: `${options.host}.http` };
+	if (!judged.ok) {
+		await intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
+		return judged;
+	}
+	// An operator who names no node speaks for the host at which he sits.
+	const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
+	const kept = await intake.accept({
+		identity: sender,
+		topic: "POST /events",
+		envelope: named,
+		bytes: named === judged.value ? bytes : encodeEnvelope(named),
+	});
+	if (kept.kind === "fork") return { ok: false, fault: kept.fault };
+	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
+};
+
+/** Who may connect: each change is a record. */
+const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNode"> => {
+	const { options, journal, live } = parts;
+	const { register } = options;
+	return {
+		nodes: () => register.nodes(),
+		addNode: async (node, by) => {
+			const added = await register.add(node);
+			if (!added.ok) return added;
+			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by });
+			return ok({ node, ...added.value });
+		},
+		removeNode: async (node, by) => {
+			const removed = await register.remove(node);
+			if (!removed.ok) return removed;
+			await parts.link?.drop(node);
+			live.forget(node);
+			await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by });
+			return removed;
+		},
+	};
+};
+
 const deskOf = (parts: Parts): CoreDesk => {
 	const { options, journal, shell, live, notices, term } = parts;
 	const { log, register, world } = options;
@@ -108,47 +158,28 @@ const deskOf = (parts: Parts): CoreDesk => {
 		notices: () => [...notices.values()],
 		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
 		onRecords: (listener) => log.onCommit(listener),
-		submit: async (bytes) => {
-			const judged = judgeSubmitted(bytes, options.host);
-			const sender = { node: options.host, clientId: `${options.host}.http` };
-			if (!judged.ok) {
-				await parts.intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
-				return judged;
-			}
-			// An operator who names no node speaks for the host at which he sits.
-			const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
-			const kept = await parts.intake.accept({
-				identity: sender,
-				topic: "POST /events",
-				envelope: named,
-				bytes: named === judged.value ? bytes : encodeEnvelope(named),
-			});
-			if (kept.kind === "fork") return { ok: false, fault: kept.fault };
-			return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
-		},
+		submit: (bytes) => submit(parts, bytes),
 		setLevel: async (level, by, why) => {
 			const before = shell.state.level;
 			const position = await journal.note("/core/operator", "dev.orion.level.set.v1", { level, by, ...(why === undefined ? {} : { why }) });
 			await shell.idle();
 			return { position, before };
 		},
-		nodes: () => register.nodes(),
-		addNode: async (node, by) => {
-			const added = await register.add(node);
-			if (!added.ok) return added;
-			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by });
-			return ok({ node, ...added.value });
-		},
-		removeNode: async (node, by) => {
-			const removed = await register.remove(node);
-			if (!removed.ok) return removed;
-			await parts.link?.drop(node);
-			live.forget(node);
-			await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by });
-			return removed;
-		},
+		...nodeDesk(parts),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
+};
+
+const REFUSALS_MAX = 8;
+
+const noteRefusal = (notices: Map<string, Notice>, { clientId, remote, fault }: TurnedAway): void => {
+	// A client id that was not proven is somebody else's text: shown short and printable.
+	const who = clientId === undefined ? remote : `${clientId.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 40)} (${remote})`;
+	const key = `refused ${who}`;
+	notices.delete(key);
+	notices.set(key, { severity: "warning", text: `${who} was turned away: ${sayFault(fault)}`.slice(0, 300) });
+	const refusals = [...notices.keys()].filter((name) => name.startsWith("refused "));
+	for (const oldest of refusals.slice(0, Math.max(0, refusals.length - REFUSALS_MAX))) notices.delete(oldest);
 };
 
 /** A bad policy changes nothing and is said until a good one comes. */
@@ -180,7 +211,10 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
 	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
 	const notices = new Map<string, Notice>();
-	const intake = new CoreIntake(journal, live, world, (about, text) => notices.set(about, { severity: "info", text }));
+	const intake = new CoreIntake(journal, live, world, {
+		notice: (about, text) => notices.set(about, { severity: "info", text }),
+		gone: (gap) => log.closeGap(gap),
+	});
 	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, link: undefined, where: { mqtt: "", http: () => "" } };
 	const why = "damaged records, accepted at the start";
 	const lost = options.losses.map(({ fromPosition, toPosition, bytes }) => ({
@@ -204,6 +238,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		intake,
 		key,
 		desk: deskOf(parts),
+		refused: (refusal) => noteRefusal(notices, refusal),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;

@@ -4,6 +4,7 @@ import type { ActionCommand } from "../../contracts/gen/types.ts";
 import { nodeTopic } from "../../contracts/topics.ts";
 import type { Log } from "../../log/port.ts";
 import type { EngineState } from "../state.ts";
+import { onceDiskHasRoom } from "./full-disk.ts";
 import type { Journal } from "./journal.ts";
 import type { CoreKey } from "./keys.ts";
 import type { Live } from "./live.ts";
@@ -33,6 +34,8 @@ type Dispatched = Envelope<"dev.orion.action.dispatched.v1">;
 const CURSOR = "dispatcher";
 const SOURCE = "/core/dispatcher";
 const PAGE_RECORDS = 256;
+/** Each move is an fsync or two; reading so many records again after a restart costs nothing and does nothing twice. */
+const CURSOR_EVERY_RECORDS = 512;
 
 export class Dispatcher {
 	readonly #options: DispatcherOptions;
@@ -43,6 +46,7 @@ export class Dispatcher {
 	#running: Promise<void> | undefined;
 	#again = false;
 	#stopListening: (() => void) | undefined;
+	#stopping = false;
 
 	constructor(options: DispatcherOptions) {
 		this.#options = options;
@@ -61,7 +65,9 @@ export class Dispatcher {
 
 	async stop(): Promise<void> {
 		this.#stopListening?.();
+		this.#stopping = true;
 		while (this.#running !== undefined) await this.#running;
+		await this.#moveCursor(1).catch(() => undefined);
 	}
 
 	#wake(): Promise<void> {
@@ -78,7 +84,7 @@ export class Dispatcher {
 	async #run(): Promise<void> {
 		this.#again = false;
 		while (this.#readUpTo < this.#options.log.head()) await this.#page((record) => this.#follow(record), Number.POSITIVE_INFINITY);
-		await this.#moveCursor();
+		await this.#moveCursor(CURSOR_EVERY_RECORDS);
 	}
 
 	async #page(each: (record: { position: number; envelope: Envelope }) => Promise<void> | void, upTo: number): Promise<void> {
@@ -90,9 +96,9 @@ export class Dispatcher {
 	}
 
 	/** Before the oldest action that is still open: a restart finds its command again. */
-	async #moveCursor(): Promise<void> {
+	async #moveCursor(atLeast: number): Promise<void> {
 		const oldest = Math.min(this.#readUpTo, ...[...this.#open.values()].map(({ position }) => position - 1));
-		if (oldest > this.#options.log.cursor(CURSOR)) await this.#options.log.setCursor(CURSOR, oldest);
+		if (oldest - this.#options.log.cursor(CURSOR) >= atLeast) await this.#onDisk(() => this.#options.log.setCursor(CURSOR, oldest));
 	}
 
 	#learn({ position, envelope }: { position: number; envelope: Envelope }): void {
@@ -125,8 +131,15 @@ export class Dispatcher {
 	async #dispatch(action: string): Promise<void> {
 		const open = this.#open.get(action);
 		if (open === undefined || open.jws !== undefined) return;
-		const { key, journal, live } = this.#options;
-		const { node, session } = open.requested.data;
+		const { key, journal, live, state } = this.#options;
+		const { node, session, notAfterMs } = open.requested.data;
+		// The command's own age counts from a fresh tick, so what waited here (a full disk, a long queue) is held against it here.
+		const { actions, clock } = state();
+		const waitedMs = clock.engineMs - (actions[action]?.requestedMs ?? clock.engineMs);
+		if (waitedMs > notAfterMs) {
+			await this.#undelivered(action, node, `it waited ${waitedMs} ms to be handed over, and is not to be done after ${notAfterMs} ms`);
+			return;
+		}
 		const tick = live.tick(node, session);
 		if (tick === undefined) {
 			await this.#undelivered(action, node, `no pulse of ${node} in session ${session} was heard, so the age of a command could not be told`);
@@ -134,7 +147,7 @@ export class Dispatcher {
 		}
 		const jws = await key.sign("orion-command+jws", this.#command(open.requested, open.position, tick));
 		const data: Dispatched["data"] = { action, node, position: open.position, jws, tick, session };
-		await journal.note(SOURCE, "dev.orion.action.dispatched.v1", data, action);
+		if ((await this.#onDisk(() => journal.note(SOURCE, "dev.orion.action.dispatched.v1", data, action))) === undefined) return;
 		open.jws = jws;
 		if ((await this.#deliver(open.requested, jws)) === "nobody") await this.#undelivered(action, node, `${node} is away: nobody received the command`);
 	}
@@ -164,6 +177,10 @@ export class Dispatcher {
 	}
 
 	async #undelivered(action: string, node: string, why: string): Promise<void> {
-		await this.#options.journal.note(SOURCE, "dev.orion.action.undelivered.v1", { action, node, why }, action);
+		await this.#onDisk(() => this.#options.journal.note(SOURCE, "dev.orion.action.undelivered.v1", { action, node, why }, action));
+	}
+
+	#onDisk<T>(work: () => Promise<T>): Promise<{ readonly value: T } | undefined> {
+		return onceDiskHasRoom(work, this.#options.world.timers, () => this.#stopping);
 	}
 }

@@ -8,7 +8,6 @@ import { type Culprit, ERRORS, type ErrorCode, type Fault, fault, OrionError, sa
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 	NOT_AUTHENTICATED: 401,
 	REQUEST_FOREIGN: 403,
-	REFUSED_BY_POLICY: 403,
 	SOURCE_FOREIGN: 403,
 	TOPIC_MISMATCH: 403,
 	TOPIC_REFUSED: 403,
@@ -19,7 +18,6 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 	RECORDS_ARCHIVED: 410,
 	TOO_LARGE: 413,
 	CONTRACT_VIOLATED: 422,
-	ENVELOPE_INVALID: 422,
 	TYPE_UNKNOWN: 422,
 	MESH_FOREIGN: 422,
 	TOO_MANY_READERS: 503,
@@ -28,7 +26,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 };
 const STATUS_OF_CULPRIT: Readonly<Record<Culprit, number>> = { caller: 400, operator: 422, peer: 502, machine: 503, ours: 500 };
 
-export const statusOf = ({ code }: Fault): number => STATUS[code] ?? STATUS_OF_CULPRIT[ERRORS[code].culprit];
+const statusOf = ({ code }: Fault): number => STATUS[code] ?? STATUS_OF_CULPRIT[ERRORS[code].culprit];
 
 /** {"error":{"code","text",...facts}} with the status that fits; `more` stands beside it. */
 export const answerFault = (found: Fault, more: Readonly<Record<string, unknown>> = {}): Response =>

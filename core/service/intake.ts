@@ -2,7 +2,8 @@
 import type { Envelope } from "../../contracts/envelope.ts";
 import { nodeOfSource, unknownFields } from "../../contracts/envelope.ts";
 import { type Fault, fault, sayFault } from "../../contracts/errors.ts";
-import { type Journal, keyOfEnvelope } from "./journal.ts";
+import type { Gap } from "../../log/port.ts";
+import { gapOfEnvelope, type Journal, keyOfEnvelope } from "./journal.ts";
 import type { Live } from "./live.ts";
 import type { World } from "./world.ts";
 
@@ -42,20 +43,27 @@ interface Storm {
 	lastPosition: number;
 }
 
+/** Who is told what the intake notices. */
+export interface Told {
+	/** Something for the operator, once per key. */
+	notice(key: string, text: string): void;
+	/** A node says that these numbers are gone for good, and the record that says so is durable. */
+	gone(gap: Gap): void;
+}
+
 export class CoreIntake {
 	readonly #journal: Journal;
 	readonly #live: Live;
 	readonly #world: World;
 	readonly #storms = new Map<string, Storm>();
 	readonly #surplus = new Set<string>();
-	readonly #notice: (key: string, text: string) => void;
+	readonly #told: Told;
 
-	/** `notice` says something to the operator, once per key. */
-	constructor(journal: Journal, live: Live, world: World, notice: (key: string, text: string) => void = () => undefined) {
+	constructor(journal: Journal, live: Live, world: World, told: Told = { notice: () => undefined, gone: () => undefined }) {
 		this.#journal = journal;
 		this.#live = live;
 		this.#world = world;
-		this.#notice = notice;
+		this.#told = told;
 	}
 
 	/** Resolves when durable. Rejects when the disk cannot take it: then nobody may be thanked. */
@@ -63,7 +71,11 @@ export class CoreIntake {
 		this.#reportSurplus(envelope);
 		const key = keyOfEnvelope(envelope);
 		const [outcome] = await this.#journal.append([{ envelope, bytes, ...(key === undefined ? {} : { key }) }]);
-		if (outcome === undefined || outcome.kind === "stored") return { kind: "stored", position: outcome?.position ?? 0 };
+		if (outcome === undefined || outcome.kind === "stored") {
+			const gap = gapOfEnvelope(envelope);
+			if (gap !== undefined) this.#told.gone(gap);
+			return { kind: "stored", position: outcome?.position ?? 0 };
+		}
 		if (outcome.kind === "duplicate") return { kind: "duplicate" };
 		const found =
 			key?.kind === "lane"
@@ -82,20 +94,27 @@ export class CoreIntake {
 			return { position: storm.lastPosition };
 		}
 		storm.kept += 1;
+		const position = await this.#keep(identity, topic, bytes, found, storm.lastDetail).catch((error: unknown) => {
+			storm.kept -= 1;
+			throw error;
+		});
+		storm.lastPosition = position;
+		return { position };
+	}
+
+	#keep(identity: Sender, topic: string, bytes: Uint8Array, found: Fault, detail: string): Promise<number> {
 		const pointer = found.facts["pointer"];
 		const contract = found.facts["schema"];
-		const position = await this.#journal.note("/core/intake", "dev.orion.quarantine.entry.v1", {
+		return this.#journal.note("/core/intake", "dev.orion.quarantine.entry.v1", {
 			identity: identity.clientId.slice(0, 64),
 			topic: topic.slice(0, 1_024),
 			code: found.code,
 			...(typeof contract === "string" ? { contract: contract.slice(0, 128) } : {}),
 			...(typeof pointer === "string" ? { pointer: pointer.slice(0, 1_024) } : {}),
-			detail: storm.lastDetail,
+			detail,
 			...(bytes.byteLength <= KEPT_BYTES_MAX ? { bytesBase64: Buffer.from(bytes).toString("base64") } : {}),
 			bytes: bytes.byteLength,
 		});
-		storm.lastPosition = position;
-		return { position };
 	}
 
 	/** Pulses and measurements: never waits, and a disk that is down loses only samples. */
@@ -114,7 +133,7 @@ export class CoreIntake {
 		const key = `${envelope.source} ${envelope.type}`;
 		if (fields.length === 0 || this.#surplus.has(key) || this.#surplus.size >= SURPLUS_MAX) return;
 		this.#surplus.add(key);
-		this.#notice(
+		this.#told.notice(
 			`surplus ${key}`,
 			`${envelope.source} sends fields that ${envelope.type} does not name: ${fields.slice(0, 5).join(", ").slice(0, 200)}; they are kept`,
 		);

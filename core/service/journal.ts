@@ -68,14 +68,68 @@ class Newest {
 	}
 }
 
-export const openJournal = (options: { readonly log: Log; readonly mesh: string; readonly clock: HostClock; readonly time: EngineTime }): Journal => {
-	const { log, mesh, clock, time } = options;
-	const newest = new Newest();
-	let tickedMs = Number.NEGATIVE_INFINITY;
-	let bytesAppended = 0;
+export interface JournalOptions {
+	readonly log: Log;
+	readonly mesh: string;
+	readonly clock: HostClock;
+	readonly time: EngineTime;
+}
 
-	const tickEnvelope = (): Envelope => {
-		tickedMs = clock.now();
+class LogJournal implements Journal {
+	readonly #options: JournalOptions;
+	readonly #newest = new Newest();
+	#tickedMs = Number.NEGATIVE_INFINITY;
+	#bytesAppended = 0;
+
+	constructor(options: JournalOptions) {
+		this.#options = options;
+	}
+
+	get bytesAppended(): number {
+		return this.#bytesAppended;
+	}
+
+	async append(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> {
+		const { clock } = this.#options;
+		const ticks = clock.now() - this.#tickedMs >= TICK_EVERY_MS ? [this.#tickEnvelope()] : [];
+		const at = isoTime(clock.wall());
+		const entries = inputs.map(({ envelope, bytes, key }): Entry => {
+			if (bytes === undefined) return { bytes: encodeEnvelope(envelope) };
+			(envelope as { recordedtime?: string }).recordedtime = at;
+			return { bytes: stamped(bytes, at), identity: asItCame(bytes), ...(key === undefined ? {} : { key }) };
+		});
+		const envelopes = [...ticks, ...inputs.map((input) => input.envelope)];
+		const outcomes = await this.#store(envelopes, [...ticks.map((tick) => ({ bytes: encodeEnvelope(tick) })), ...entries]);
+		return outcomes.slice(ticks.length);
+	}
+
+	async note<T extends RecordType>(source: string, type: T, data: RecordTypes[T], subject?: string): Promise<number> {
+		const { mesh, clock } = this.#options;
+		const [outcome] = await this.append([{ envelope: coreEnvelope(mesh, clock.wall(), source, type, data, subject) }]);
+		if (outcome?.kind !== "stored") throw new OrionError("LOG_CLOSED");
+		return outcome.position;
+	}
+
+	async appendOutputs(outputs: readonly Envelope[]): Promise<void> {
+		await this.#store(
+			outputs,
+			outputs.map((output) => ({ bytes: encodeEnvelope(output) })),
+		);
+	}
+
+	async tick(): Promise<void> {
+		const tick = this.#tickEnvelope();
+		await this.#store([tick], [{ bytes: encodeEnvelope(tick) }]);
+	}
+
+	async read(from: number, recordsMax: number): Promise<readonly LogRecord[]> {
+		const stored = await this.#options.log.read(from, recordsMax);
+		return stored.map(({ position, bytes }) => ({ position, envelope: this.#newest.get(position) ?? parseStored(bytes) }));
+	}
+
+	#tickEnvelope(): Envelope {
+		const { mesh, clock, time } = this.#options;
+		this.#tickedMs = clock.now();
 		const data = {
 			engineMs: Math.floor(time.engineMs()),
 			wallMs: clock.wall(),
@@ -85,61 +139,24 @@ export const openJournal = (options: { readonly log: Log; readonly mesh: string;
 			monoMs: clock.bootMs(),
 		};
 		return coreEnvelope(mesh, clock.wall(), "/core/clock", "dev.orion.clock.tick.v1", data);
-	};
+	}
 
-	const store = async (envelopes: readonly Envelope[], entries: readonly Entry[]): Promise<readonly AppendOutcome[]> => {
-		for (const entry of entries) bytesAppended += entry.bytes.byteLength;
-		const outcomes = await log.append(entries).catch((error: unknown) => {
+	async #store(envelopes: readonly Envelope[], entries: readonly Entry[]): Promise<readonly AppendOutcome[]> {
+		for (const entry of entries) this.#bytesAppended += entry.bytes.byteLength;
+		const outcomes = await this.#options.log.append(entries).catch((error: unknown) => {
 			// The clock record, if there was one, is not in the log: the next append brings another.
-			tickedMs = Number.NEGATIVE_INFINITY;
+			this.#tickedMs = Number.NEGATIVE_INFINITY;
 			throw error;
 		});
 		for (const [index, outcome] of outcomes.entries()) {
 			const envelope = envelopes[index];
-			if (outcome.kind === "stored" && envelope !== undefined) newest.put(outcome.position, envelope);
+			if (outcome.kind === "stored" && envelope !== undefined) this.#newest.put(outcome.position, envelope);
 		}
 		return outcomes;
-	};
+	}
+}
 
-	const append = async (inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> => {
-		const ticks = clock.now() - tickedMs >= TICK_EVERY_MS ? [tickEnvelope()] : [];
-		const at = isoTime(clock.wall());
-		const entries = inputs.map(({ envelope, bytes, key }): Entry => {
-			if (bytes === undefined) return { bytes: encodeEnvelope(envelope) };
-			(envelope as { recordedtime?: string }).recordedtime = at;
-			return { bytes: stamped(bytes, at), identity: asItCame(bytes), ...(key === undefined ? {} : { key }) };
-		});
-		const envelopes = [...ticks, ...inputs.map((input) => input.envelope)];
-		const outcomes = await store(envelopes, [...ticks.map((tick) => ({ bytes: encodeEnvelope(tick) })), ...entries]);
-		return outcomes.slice(ticks.length);
-	};
-
-	return {
-		append,
-		note: async (source, type, data, subject) => {
-			const [outcome] = await append([{ envelope: coreEnvelope(mesh, clock.wall(), source, type, data, subject) }]);
-			if (outcome?.kind !== "stored") throw new OrionError("LOG_CLOSED");
-			return outcome.position;
-		},
-		appendOutputs: async (outputs) => {
-			await store(
-				outputs,
-				outputs.map((output) => ({ bytes: encodeEnvelope(output) })),
-			);
-		},
-		tick: async () => {
-			const tick = tickEnvelope();
-			await store([tick], [{ bytes: encodeEnvelope(tick) }]);
-		},
-		read: async (from, recordsMax) => {
-			const stored = await log.read(from, recordsMax);
-			return stored.map(({ position, bytes }) => ({ position, envelope: newest.get(position) ?? parseStored(bytes) }));
-		},
-		get bytesAppended() {
-			return bytesAppended;
-		},
-	};
-};
+export const openJournal = (options: JournalOptions): Journal => new LogJournal(options);
 
 const DECODER = new TextDecoder();
 
@@ -169,10 +186,24 @@ export const keyOfEnvelope = (envelope: Envelope): EntryKey | undefined => {
 /** The same from a record on disk, to know it again after a restart. */
 export const keyOfRecord = (record: Uint8Array): EntryKey | undefined => keyOfEnvelope(parseStored(record));
 
-/** The hole that a record accounts for, so that a restart does not account for it again. */
+/** The hole that a message or record accounts for: one that core gave up waiting for, or one that the node says is gone. */
+export const gapOfEnvelope = (envelope: Envelope): Gap | undefined => {
+	if (envelope.type === "dev.orion.log.gap.v1") {
+		const { source, session, lane, fromSeq, toSeq } = envelope.data;
+		return { source, session, lane, fromSeq, toSeq };
+	}
+	if (envelope.type !== "dev.orion.log.loss.v1" || envelope.data.what !== "lane") return undefined;
+	const { session = envelope.session, lane, fromSeq, toSeq } = envelope.data;
+	return session === undefined || lane === undefined || fromSeq === undefined || toSeq === undefined
+		? undefined
+		: { source: envelope.source, session, lane, fromSeq, toSeq };
+};
+
+const ACCOUNTS_FOR = /"dev\.orion\.log\.(gap|loss)\.v1"/;
+
+/** The same from a record on disk, so that a restart does not account for it again. */
 export const gapOfRecord = (record: Uint8Array): Gap | undefined => {
-	const envelope = parseStored(record);
-	if (envelope.type !== "dev.orion.log.gap.v1") return undefined;
-	const { source, session, lane, fromSeq, toSeq } = envelope.data;
-	return { source, session, lane, fromSeq, toSeq };
+	const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+	// Every record is asked this at a start, and hardly any is one.
+	return bytes.indexOf('"dev.orion.log.') >= 0 && ACCOUNTS_FOR.test(bytes.toString("latin1")) ? gapOfEnvelope(parseStored(record)) : undefined;
 };

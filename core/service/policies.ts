@@ -6,7 +6,7 @@ import type { PolicyActions, PolicyAutonomy, PolicyCorrelation, PolicyLimits } f
 import { KNOWN_FIELDS } from "../../contracts/gen/validate.ts";
 import { type Fail, ok, type Result } from "../../contracts/result.ts";
 import { parseDuration } from "../../contracts/time.ts";
-import type { ActionRule, CorrelationRule, Limits, Policy, RemedyRow } from "../policy.ts";
+import type { ActionRule, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
 import { type Checked, checkYaml } from "./checked-yaml.ts";
 
 export const POLICY_FILES = ["actions.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
@@ -24,12 +24,19 @@ export interface LoadedPolicy {
 /** Durations passed the contract's pattern before they come here. */
 const ms = (text: string): number => parseDuration(text) ?? 0;
 
+/** What the contract of commands allows: a node would refuse every other one. */
+const NOT_AFTER_MAX_MS = 3_600_000;
+
 const twice = (ids: readonly string[]): number => ids.findIndex((id, index) => ids.indexOf(id) !== index);
 
 const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]> => {
 	const { actions } = file.value;
 	const again = twice(actions.map((action) => action.id));
 	if (again >= 0) return file.wrong(["actions", again, "id"], `the action ${actions[again]?.id} stands here a second time`);
+	for (const [index, { notAfter }] of actions.entries()) {
+		if (ms(notAfter) < 1 || ms(notAfter) > NOT_AFTER_MAX_MS)
+			return file.wrong(["actions", index, "notAfter"], "a command may be 1 ms to 1 h old when it is carried out");
+	}
 	return ok(
 		actions.map((action, index) => ({
 			id: action.id,
@@ -56,13 +63,39 @@ const unknownField = (type: string, fields: readonly string[]): string | undefin
 	return name === undefined ? undefined : fields.find((field) => !KNOWN_FIELDS[name].includes(field));
 };
 
+/** What the engine itself writes, and its own clock, start and housekeeping: a symptom on them would feed on itself. */
+const OF_THE_ENGINE =
+	/^dev\.orion\.((incident|decision|outcome|breaker|person)\.|action\.(requested|asked|closed)\.|clock\.tick\.|engine\.started\.|node\.removed\.)/;
+
+const placeholders = (text: string): readonly string[] => [...text.matchAll(/\{(\w+)\}/g)].flatMap(([, name]) => (name === undefined ? [] : [name]));
+
+/** A placeholder that no event of the type can fill. */
+const unfilled = (type: string, text: string, known: readonly string[]): string | undefined =>
+	unknownField(
+		type,
+		placeholders(text).filter((name) => !known.includes(name)),
+	);
+
 type RuleText = PolicyCorrelation["rules"][number];
 
 const checkRule = (file: Checked<PolicyCorrelation>, rule: RuleText, index: number): Fail | undefined => {
 	const path = ["rules", index] as const;
 	if (contractOf(rule.on) === undefined) return file.wrong([...path, "on"], `there is no event ${rule.on}`);
-	const badClear = (rule.clear ?? []).findIndex((type) => contractOf(type) === undefined);
-	if (badClear >= 0) return file.wrong([...path, "clear", badClear], `there is no event ${rule.clear?.[badClear]}`);
+	if (OF_THE_ENGINE.test(rule.on)) return file.wrong([...path, "on"], `${rule.on} is written by the engine itself: no symptom can rest on it`);
+	for (const [at, type] of (rule.clear ?? []).entries()) {
+		if (contractOf(type) === undefined) return file.wrong([...path, "clear", at], `there is no event ${type}`);
+		if (OF_THE_ENGINE.test(type)) return file.wrong([...path, "clear", at], `${type} is written by the engine itself: it clears no symptom`);
+		const never = unknownField(type, Object.keys(rule.clearEquals ?? {}));
+		if (never !== undefined) return file.wrong([...path, "clearEquals", never], `${type} has no field ${never}`);
+		const missing = unfilled(type, rule.key, ["node"]);
+		if (missing !== undefined) return file.wrong([...path, "clear", at], `${type} has no field ${missing}, so it can never clear ${rule.key}`);
+	}
+	const keyless = unfilled(rule.on, rule.key, ["node"]);
+	if (keyless !== undefined) return file.wrong([...path, "key"], `${rule.on} has no field ${keyless}`);
+	const wordless = unfilled(rule.on, rule.title, ["node", "value", "threshold"]);
+	if (wordless !== undefined) return file.wrong([...path, "title"], `${rule.on} has no field ${wordless}`);
+	if (rule.severity === "from-event" && unknownField(rule.on, ["severity"]) !== undefined)
+		return file.wrong([...path, "severity"], `${rule.on} says no severity`);
 	const unknown = unknownField(rule.on, [...(rule.field === undefined ? [] : [rule.field]), ...Object.keys(rule.equals ?? {})]);
 	if (unknown !== undefined) return file.wrong([...path, rule.field === unknown ? "field" : "equals"], `${rule.on} has no field ${unknown}`);
 	if (rule.kind === "threshold" && (rule.field === undefined || rule.above === undefined)) return file.wrong(path, "a threshold rule needs field and above");
@@ -100,13 +133,29 @@ const readRemedies = (file: Checked<PolicyAutonomy>, actions: readonly ActionRul
 		const path = ["remedies", index] as const;
 		const action = actions.find((candidate) => candidate.id === row.action);
 		if (action === undefined) return file.wrong([...path, "action"], `there is no action ${row.action} in actions.yaml`);
-		if (!rules.some((rule) => rule.id === row.rule)) return file.wrong([...path, "rule"], `there is no rule ${row.rule} in correlation.yaml`);
+		const rule = rules.find((candidate) => candidate.id === row.rule);
+		if (rule === undefined) return file.wrong([...path, "rule"], `there is no rule ${row.rule} in correlation.yaml`);
 		const given = Object.keys(row.with).sort().join(", ");
 		const needed = [...action.args].sort().join(", ");
 		if (given !== needed) return file.wrong([...path, "with"], `${row.action} takes the arguments (${needed}), not (${given})`);
+		for (const [name, text] of Object.entries(row.with)) {
+			const strange = placeholders(text).find((placeholder) => placeholder !== "node" && placeholder !== "service");
+			if (strange !== undefined) return file.wrong([...path, "with", name], `only {node} and {service} are filled in, not {${strange}}`);
+			if (unfilled(rule.on, text, ["node"]) !== undefined) return file.wrong([...path, "with", name], `${rule.on} says no service`);
+		}
 		read.push({ id: row.id, at: file.at(path), rule: row.rule, action: row.action, with: row.with, says: row.says });
 	}
 	return ok(read);
+};
+
+/** What no file may loosen: N0 does nothing, and what is RISKY is never done without a person. */
+const readGate = (file: Checked<PolicyAutonomy>): Result<readonly GateRow[]> => {
+	for (const [index, { verdict, level, risk }] of file.value.gate.entries()) {
+		if (verdict !== "act") continue;
+		if (level.includes("N0")) return file.wrong(["gate", index, "level"], "N0 only observes: no row may let it act");
+		if (risk.includes("RISKY")) return file.wrong(["gate", index, "risk"], "a RISKY action is never done without a person: no row may let it act");
+	}
+	return ok(file.value.gate.map((row, index) => ({ ...row, at: file.at(["gate", index]) })));
 };
 
 const readLimits = ({ value }: Checked<PolicyLimits>): Limits => ({
@@ -135,8 +184,9 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 	if (!rules.ok) return rules;
 	const remedies = readRemedies(autonomy.value, actions.value, rules.value);
 	if (!remedies.ok) return remedies;
-	const gate = autonomy.value.value.gate.map((row, index) => ({ ...row, at: autonomy.value.at(["gate", index]) }));
-	const content: Policy = { actions: actions.value, gate, remedies: remedies.value, rules: rules.value, limits: readLimits(limits.value) };
+	const gate = readGate(autonomy.value);
+	if (!gate.ok) return gate;
+	const content: Policy = { actions: actions.value, gate: gate.value, remedies: remedies.value, rules: rules.value, limits: readLimits(limits.value) };
 	// Through JSON, so that what is hashed is what is recorded.
 	const plain = JSON.parse(JSON.stringify(content)) as Policy;
 	return ok({ hash: digest(plain), content: plain, files: POLICY_FILES.map((file) => texts[file].shownAs) });

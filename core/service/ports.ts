@@ -1,6 +1,5 @@
 // What the service around the engine offers to whoever shows or steers the mesh (HTTP, command line), and what it asks of the world.
 import type { Envelope } from "../../contracts/envelope.ts";
-import type { Fault } from "../../contracts/errors.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { Level } from "../policy.ts";
 import type { EngineState } from "../state.ts";
@@ -73,5 +72,3 @@ export interface CoreDesk {
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
 	reloadPolicy(by: string): Promise<Result<{ readonly hash: string; readonly changed: boolean }>>;
 }
-
-export type { Fault };

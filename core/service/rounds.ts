@@ -58,12 +58,17 @@ export class Rounds {
 		await this.#turning;
 	}
 
+	/** The beacon waits for nothing; of the rounds that touch the disk one at a time, or two would record the same hole. */
 	#turn(): void {
 		this.#cancel = this.#options.world.timers.after(EVERY_MS, () => this.#turn());
-		this.#turning = Promise.all([this.#beacon(), this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
+		this.#beacon().catch(() => undefined);
+		this.#turning ??= Promise.all([this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
 			.then(() => undefined)
 			// A round that fails (a full disk, a broker that closes) is made again in a second; nothing depends on one of them.
-			.catch(() => undefined);
+			.catch(() => undefined)
+			.finally(() => {
+				this.#turning = undefined;
+			});
 	}
 
 	async #beacon(): Promise<void> {

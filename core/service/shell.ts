@@ -1,6 +1,4 @@
 // Connects the engine to the log: reads committed inputs in order, appends what follows as one batch each, and folds without acting after a start.
-
-import { OrionError } from "../../contracts/errors.ts";
 import type { Duration } from "../../contracts/time.ts";
 import type { Log } from "../../log/port.ts";
 import { fold, step } from "../engine.ts";
@@ -9,16 +7,18 @@ import { readSnapshot, takeSnapshot } from "../memory/snapshot.ts";
 import { isOutput } from "../record.ts";
 import { type EngineState, emptyState, STATE_SCHEMA } from "../state.ts";
 import { nextTimerMs } from "../timers.ts";
+import { isDiskFull, onceDiskHasRoom, RETRY_FULL_DISK_MS } from "./full-disk.ts";
 import { coreEnvelope, type Incoming, type Journal, parseStored } from "./journal.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreTerm } from "./ports.ts";
 import type { World } from "./world.ts";
 
 const PAGE_RECORDS = 256;
+/** So many decisions at once, then the door has its turn: about a millisecond. */
+const DECIDE_RECORDS = 32;
 /** Without a timer that is due earlier, time is recorded this often, so that a downtime has a known beginning. */
 const IDLE_TICK_MS = 30_000;
 const SNAPSHOT_EVERY_INPUTS = 20_000;
-const RETRY_FULL_DISK_MS = 1_000;
 const SNAPSHOT_FILES = ["snapshot-a.json", "snapshot-b.json"] as const;
 
 export interface ShellOptions {
@@ -30,6 +30,8 @@ export interface ShellOptions {
 	readonly world: World;
 	/** Made by whoever owns the shell, because the journal asks the shell for engine time. */
 	readonly journal: () => Journal;
+	/** What decides: the engine. Simulation gives other code, to show that the record wins over it. */
+	readonly step?: typeof step;
 }
 
 export class Shell {
@@ -47,6 +49,8 @@ export class Shell {
 	#stopListening: (() => void) | undefined;
 	#inputsSinceSnapshot = 0;
 	#snapshots = 0;
+	/** No more waiting for a disk that is full. */
+	#stopping = false;
 	#stopped = false;
 
 	constructor(options: ShellOptions) {
@@ -104,9 +108,10 @@ export class Shell {
 
 	async stop(): Promise<void> {
 		this.#stopListening?.();
-		this.#cancelTimer?.();
+		this.#stopping = true;
 		await this.idle();
 		this.#stopped = true;
+		this.#cancelTimer?.();
 		await this.#snapshot();
 	}
 
@@ -146,18 +151,29 @@ export class Shell {
 		for (const input of waiting) this.#state = fold(this.#state, input);
 		this.#decidedUpTo = history.decidedUpTo;
 		this.#readUpTo = log.head();
+		if (this.#lastTick === undefined) await this.#findNewestTick();
+	}
+
+	/** After a clean end the snapshot stands behind the newest clock record: it is looked for from the end of the log. */
+	async #findNewestTick(): Promise<void> {
+		const { log } = this.#options;
+		for (let to = log.head(); this.#lastTick === undefined && to >= log.first(); to -= PAGE_RECORDS) {
+			const from = Math.max(log.first(), to - PAGE_RECORDS + 1);
+			for (const { bytes } of await log.read(from, to - from + 1)) {
+				const envelope = parseStored(bytes);
+				if (envelope.type === "dev.orion.clock.tick.v1") this.#noteTick(envelope.data);
+			}
+		}
 	}
 
 	/** The records of the start itself: all but the start are folded only, because a start decides on everything at once. */
 	async #foldUpTo(head: number): Promise<void> {
-		for (const { position, envelope } of await this.#options.journal().read(this.#readUpTo + 1, PAGE_RECORDS)) {
-			if (position > head) return;
-			if (envelope.type === "dev.orion.engine.started.v1") {
-				this.#readUpTo = position - 1;
-				return;
+		while (this.#readUpTo < head) {
+			for (const { position, envelope } of await this.#options.journal().read(this.#readUpTo + 1, PAGE_RECORDS)) {
+				if (position > head || envelope.type === "dev.orion.engine.started.v1") return;
+				this.#state = fold(this.#state, { position, envelope });
+				this.#readUpTo = position;
 			}
-			this.#state = fold(this.#state, { position, envelope });
-			this.#readUpTo = position;
 		}
 	}
 
@@ -192,49 +208,52 @@ export class Shell {
 		await Promise.resolve();
 		this.#again = false;
 		while (this.#readUpTo < log.head()) {
-			const page = await journal().read(this.#readUpTo + 1, PAGE_RECORDS);
+			const page = await journal().read(this.#readUpTo + 1, DECIDE_RECORDS);
 			for (const { position, envelope } of page) {
-				if (!isOutput(envelope)) await this.#decide(position, envelope);
+				if (!isOutput(envelope) && !(await this.#decide(position, envelope))) return;
 				this.#readUpTo = position;
 			}
 			// Under load the door must not wait for the engine: it may fall behind, messages may not.
-			if (page.length === PAGE_RECORDS) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
+			if (page.length === DECIDE_RECORDS) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
 		}
 		if (this.#inputsSinceSnapshot >= SNAPSHOT_EVERY_INPUTS) await this.#snapshot();
 		this.#armTimer();
 	}
 
-	async #decide(position: number, envelope: Parameters<typeof step>[1]["envelope"]): Promise<void> {
-		const { state, outputs } = step(this.#state, { position, envelope });
-		if (outputs.length > 0) await this.#appendOutputs(outputs);
+	/** False: it could not be recorded before the end, so it was not decided. */
+	async #decide(position: number, envelope: Parameters<typeof step>[1]["envelope"]): Promise<boolean> {
+		const { state, outputs } = (this.#options.step ?? step)(this.#state, { position, envelope });
+		if (outputs.length > 0 && !(await this.#appendOutputs(outputs))) return false;
 		this.#state = state;
 		this.#decidedUpTo = position;
 		this.#inputsSinceSnapshot += 1;
+		return true;
 	}
 
 	/** A full disk stops the engine where it is: what it decided is not so until it is on disk. */
-	async #appendOutputs(outputs: Parameters<Journal["appendOutputs"]>[0]): Promise<void> {
-		for (;;) {
-			try {
-				return await this.#options.journal().appendOutputs(outputs);
-			} catch (error) {
-				if (!(error instanceof OrionError) || error.fault.code !== "DISK_FULL" || this.#stopped) throw error;
-				await new Promise<void>((resolve) => this.#options.world.timers.after(RETRY_FULL_DISK_MS, resolve));
-			}
-		}
+	async #appendOutputs(outputs: Parameters<Journal["appendOutputs"]>[0]): Promise<boolean> {
+		const { world, journal } = this.#options;
+		return (
+			(await onceDiskHasRoom(
+				() => journal().appendOutputs(outputs),
+				world.timers,
+				() => this.#stopping,
+			)) !== undefined
+		);
 	}
 
-	#armTimer(): void {
+	/** `atLeastMs`: how long to leave a disk that is full alone. */
+	#armTimer(atLeastMs = 1): void {
 		this.#cancelTimer?.();
 		if (this.#stopped) return;
 		const next = nextTimerMs(this.#state);
-		const dueMs = next === undefined ? IDLE_TICK_MS : Math.min(IDLE_TICK_MS, Math.max(1, Math.ceil(next - this.engineMs())));
+		const dueMs = next === undefined ? IDLE_TICK_MS : Math.min(IDLE_TICK_MS, Math.max(atLeastMs, Math.ceil(next - this.engineMs())));
 		this.#cancelTimer = this.#options.world.timers.after(dueMs, () => {
 			this.#options
 				.journal()
 				.tick()
 				.catch((error: unknown) => {
-					if (error instanceof OrionError && error.fault.code === "DISK_FULL") this.#armTimer();
+					if (isDiskFull(error)) this.#armTimer(RETRY_FULL_DISK_MS);
 					else if (!this.#stopped) this.#options.world.fatal(error);
 				});
 		});
@@ -246,7 +265,11 @@ export class Shell {
 		// Alternating files: a crash while writing one leaves the other.
 		const file = SNAPSHOT_FILES[this.#snapshots % 2] ?? SNAPSHOT_FILES[0];
 		this.#snapshots += 1;
-		await this.#options.world.files.write(file, JSON.stringify(takeSnapshot(this.#state, this.#decidedUpTo, this.#options.code)), "plain");
+		try {
+			await this.#options.world.files.write(file, JSON.stringify(takeSnapshot(this.#state, this.#decidedUpTo, this.#options.code)), "plain");
+		} catch {
+			// A snapshot saves time and nothing else: without this one the older one, or the log, is folded. A full disk must not end the process.
+		}
 	}
 }
 

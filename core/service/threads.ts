@@ -76,7 +76,7 @@ export class Threads {
 			await this.#readUntil(() => this.#isWhole(id));
 			const ids = this.#incident(id) === undefined ? this.#idsFrom(id) : [id];
 			const [only, ...more] = ids;
-			if (only === undefined) return fail("NOT_FOUND", { what: "incident, decision or action", id, detail: this.#scope() });
+			if (only === undefined) return fail("NOT_FOUND", { what: "incident, decision, action or event", id, detail: this.#scope() });
 			if (more.length > 0) {
 				const shown = ids.slice(0, CANDIDATES_SHOWN_MAX).join(", ");
 				return fail("AMBIGUOUS", { id, candidates: ids.length > CANDIDATES_SHOWN_MAX ? `${shown} and ${ids.length - CANDIDATES_SHOWN_MAX} more` : shown });

@@ -13,10 +13,13 @@ export interface Loss extends Range {
 	readonly bytes: number;
 }
 
+/** By code units: the same on every host. */
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 /** Joins ranges of one session and lane that touch. */
 export const joined = (losses: readonly Loss[]): readonly Loss[] => {
 	const out: Loss[] = [];
-	const sorted = [...losses].sort((a, b) => a.session.localeCompare(b.session) || a.lane.localeCompare(b.lane) || a.fromSeq - b.fromSeq);
+	const sorted = [...losses].sort((a, b) => compare(a.session, b.session) || compare(a.lane, b.lane) || a.fromSeq - b.fromSeq);
 	for (const loss of sorted) {
 		const last = out.at(-1);
 		if (last !== undefined && last.session === loss.session && last.lane === loss.lane && loss.fromSeq <= last.toSeq + 1) {

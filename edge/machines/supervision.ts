@@ -3,7 +3,7 @@ import type { RecordTypes } from "../../contracts/envelope.ts";
 import type { KeptServices } from "../../contracts/gen/types.ts";
 import { unreachable } from "../../contracts/result.ts";
 
-export const FLAPPING_DOWNS = 3;
+const FLAPPING_DOWNS = 3;
 export const FLAPPING_WINDOW_MS = 600_000;
 const DOWNS_MAX = 64;
 

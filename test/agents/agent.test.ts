@@ -29,6 +29,11 @@ describe("presence", () => {
 		await until("a pulse", () => mesh.pulse());
 		expect(mesh.states()).toEqual(["init 1"]);
 		expect(mesh.pulse()).toMatchObject({ session: expect.stringMatching(/^1\.[0-9a-f]{16}$/), safety: "boot" });
+		await mesh.broker.publish("orion/v1/core/beacon", Buffer.from("forged"), { qos: 0, retain: false });
+		await until("the forged beacon", () => notes.of("beacon-ignored").length > 0);
+		await mesh.broker.deliver("pi-1", "orion/v1/pi-1/cmd/process.restart", Buffer.from("forged"));
+		await until("a refusal after it", () => mesh.of("dev.orion.action.receipt.v1").length > 0);
+		expect(mesh.states()).toEqual(["init 1"]);
 		mesh.speak();
 		await ready();
 		expect(mesh.states()).toEqual(["init 1", "ready 1"]);

@@ -116,15 +116,14 @@ describe.each([4, 5] as const)("MQTT version %i", (protocolVersion) => {
 		const stuck = await rig.rawConnected("pi-3", protocolVersion);
 		const other = await rig.rawConnected("pi-4", protocolVersion);
 		rig.intake.hold("held");
-		const beganMs = performance.now();
 		stuck.send(publishBytes("orion/v1/pi-3/evt/x", JSON.stringify(numbered("pi-3", 1)), protocolVersion));
 		await until("it reached the disk", () => rig.intake.waiting === 1);
 		stuck.send(PING);
 		other.send(PING);
 		await other.packet("pingresp");
-		expect(performance.now() - beganMs).toBeLessThan(150);
+		expect([rig.intake.waiting, stuck.closed]).toEqual([1, false]);
 		await stuck.ended();
-		expect(performance.now() - beganMs).toBeLessThan(1_500);
+		expect(rig.intake.waiting).toBe(1);
 	});
 	test("a repeat is told to who does not number, and to nobody else", async () => {
 		const rig = await open();

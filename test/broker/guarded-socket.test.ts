@@ -43,6 +43,14 @@ test("a peer that takes nothing for the drain time is let go, however little wai
 	peer.pause();
 	const chunk = Buffer.alloc(262_144);
 	while (socket.writableLength === 0) expect(guarded.write(chunk)).toBe(true);
+	// Written as the library does it, in pieces that are sent together.
+	const errors = new Promise<unknown>((resolve) => {
+		guarded.cork();
+		guarded.write("two");
+		guarded.write("pieces", resolve);
+		guarded.uncork();
+	});
+	expect([await errors, guarded.writableLength, said.length]).toEqual([null, 0, 0]);
 	await until("it is let go", () => said.length > 0);
 	expect(said).toEqual(["stalled: it took nothing for 100 ms"]);
 	expect(guarded.destroyed && socket.destroyed).toBe(true);
@@ -82,16 +90,13 @@ test("a peer for whom too much waits is let go at once", async () => {
 test("what is written last still arrives, although unread bytes came behind it", async () => {
 	const { peer, guarded } = await pair({ drainTimeoutMs: 1_000, backlogBytesMax: 1_048_576 });
 	const heard: Buffer[] = [];
-	const errors: unknown[] = [];
 	peer.on("data", (bytes) => heard.push(bytes));
-	peer.on("error", (error) => errors.push(error));
-	peer.write(Buffer.concat([connectPacket("pi-3"), Buffer.alloc(60_000)]));
+	peer.write(Buffer.concat([connectPacket("pi-3"), Buffer.alloc(4 * 1_048_576)]));
 	await until("the CONNECT", () => guarded.readableLength > 0);
 	guarded.write("the reason");
 	guarded.destroy();
 	await until("the end", () => peer.destroyed);
 	expect(Buffer.concat(heard).toString()).toBe("the reason");
-	expect(errors).toEqual([]);
 });
 test("what came before the end of the peer is read to its end, and orders are seen before anybody reads", async () => {
 	const { peer, guarded, said } = await pair({ drainTimeoutMs: 1_000, backlogBytesMax: 1_048_576 });

@@ -258,6 +258,7 @@ export const published = (
 export const subscribed = (client: MqttClient, ...filters: readonly string[]): Promise<readonly number[]> =>
 	new Promise((resolve) => {
 		client.subscribe([...filters], { qos: 1 }, (_error, _granted, packet) => resolve((packet?.granted ?? []).map(Number)));
+		client.once("close", () => resolve([]));
 	});
 
 export interface Heard {

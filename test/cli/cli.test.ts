@@ -1,12 +1,11 @@
 // Shows the command line: help and JSON shapes as promised, exit codes, what it says when something is wrong: TELL-7, RUN-3.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fail } from "../../contracts/errors.ts";
 import { DeskWorld, hopeless, repaired } from "../core/http-desk.ts";
-import { until } from "../support/mesh.ts";
 import { apiOver, runHere, type TestApi, TOKEN } from "./host.ts";
 import { expectGolden, shapeOf } from "./shape.ts";
 
@@ -235,7 +234,7 @@ describe("what it says when something is wrong", () => {
 		expect(await api.run(["why", "inc-ffffff"])).toMatchObject({
 			code: 1,
 			out: "",
-			err: expect.stringContaining("there is no incident, decision or action inc-ffffff"),
+			err: expect.stringContaining("there is no incident, decision, action or event inc-ffffff"),
 		});
 		expect(await api.run(["why", "inc-"])).toMatchObject({ code: 2, err: expect.stringContaining("Give more of it") });
 		expect(await api.run(["why", "99999"])).toMatchObject({ code: 1, err: expect.stringContaining("there is no record 99999") });
@@ -370,106 +369,5 @@ describe("what people read", () => {
 		expect(raised).toEqual({ name: "disk", severity: "error", summary: "nearly full", labels: { mount: "/srv" }, value: 97, threshold: 95 });
 		expect((await api.run(["alert", "disk", "--resolved"])).code).toBe(0);
 		expect(Object.values(world.state.incidents).find(({ title }) => title.startsWith("disk"))?.status).toBe("resolved");
-	});
-});
-
-describe("logs", () => {
-	const positions = (out: string): readonly number[] =>
-		out
-			.trimEnd()
-			.split("\n")
-			.filter(Boolean)
-			.map((line) => JSON.parse(line).position);
-
-	test("-n, --type, --node, --since by position and by time", async () => {
-		const world = hopeless();
-		const api = await over(world);
-		const ask = async (...args: readonly string[]) => positions((await api.run(["logs", "--json", ...args])).out);
-		const all = world.records.map(({ position }) => position);
-		expect(await ask("-n", "4")).toEqual(all.slice(-4));
-		expect(await ask("--since", "30")).toEqual(all.slice(29));
-		expect(await ask("--since", "#30", "-n", "2")).toEqual(all.slice(-2));
-		expect(await ask("--type", "decision", "--type", "dev.orion.breaker")).toEqual(
-			world.records.filter(({ envelope }) => /decision|breaker/.test(envelope.type)).map(({ position }) => position),
-		);
-		expect((await ask("--node", "host")).length).toBe(world.records.filter(({ envelope }) => envelope.source === "/nodes/host").length);
-		const recent = world.records.filter(({ envelope }) => Date.parse(envelope.recordedtime ?? "") >= world.wallMs - 10_000).map(({ position }) => position);
-		expect(await ask("--since", "10s")).toEqual(recent);
-		expect(await ask("--since", "10m")).toEqual(all);
-		expect(await api.run(["logs", "--since", "yesterday"])).toMatchObject({ code: 2, err: expect.stringContaining("10m") });
-	});
-
-	test("clock records are for programs, and for people who ask", async () => {
-		const api = await over(hopeless());
-		expect((await api.run(["logs"])).out).not.toContain("clock.tick");
-		expect((await api.run(["logs", "--all"])).out).toContain("clock.tick");
-		expect((await api.run(["logs", "--type", "clock"])).out).toContain("clock.tick");
-	});
-
-	test("-f goes on with what comes, through an end of the mesh, without a hole; Ctrl-C is exit 130", async () => {
-		const world = troubled();
-		let api = await over(world);
-		const { folder } = api;
-		const ctrlC = new AbortController();
-		let out = "";
-		const running = api.run(["logs", "-f", "--json", "--type", "alert", "-n", "1"], {
-			interrupted: ctrlC.signal,
-			onOut: (text) => {
-				out += text;
-			},
-		});
-		const shown = () => positions(out).map((position) => (world.records[position - 1]?.envelope.data as { name?: string } | undefined)?.name);
-		await until("the past", () => (shown().length === 1 ? true : undefined));
-		world.alert("first");
-		await until("the present", () => (shown().length === 2 ? true : undefined));
-		const run = join(folder, "run.json");
-		await api.close();
-		world.alert("meanwhile");
-		api = await over(world);
-		const { mkdirSync } = await import("node:fs");
-		mkdirSync(folder, { recursive: true });
-		folders.push(folder);
-		writeFileSync(run, readFileSync(join(api.folder, "run.json"), "utf8"));
-		await until("what came meanwhile", () => (shown().length === 3 ? true : undefined));
-		world.alert("last");
-		await until("what comes now", () => (shown().length === 4 ? true : undefined));
-		expect(shown()).toEqual(["door", "first", "meanwhile", "last"]);
-		ctrlC.abort();
-		expect((await running).code).toBe(130);
-	});
-});
-
-describe("replay", () => {
-	test("TELL-1: the same, byte for byte; at the first difference exit 8 with position, cause and both sides", async () => {
-		const world = hopeless();
-		const api = await over(world);
-		expect(await api.run(["replay"])).toMatchObject({ code: 0, out: expect.stringContaining("the same, byte for byte") });
-		const index = world.records.findIndex(({ envelope }) => envelope.type === "dev.orion.breaker.opened.v1");
-		const record = world.records[index];
-		if (record === undefined) throw new Error("no breaker opened");
-		world.records[index] = { ...record, envelope: { ...record.envelope, data: { ...record.envelope.data, failures: 3 } } as never };
-		const human = await api.run(["replay"]);
-		expect(human.code).toBe(8);
-		expect(human.out).toMatch(/the answer to #30 differs/);
-		expect(human.out).toContain('"failures":3');
-		expect(human.out).toContain('"failures":2');
-		const { same, divergence } = JSON.parse((await api.run(["replay", "--json"])).out);
-		expect([same, divergence.position, divergence.recorded.data.failures, divergence.replayed.data.failures, divergence.cause.type]).toEqual([
-			false,
-			30,
-			3,
-			2,
-			"dev.orion.clock.tick.v1",
-		]);
-	});
-
-	test("a log whose beginning is archived cannot be replayed from the first record, and says so", async () => {
-		const world = repaired();
-		world.first = 5;
-		expect(await (await over(world)).run(["replay"])).toMatchObject({ code: 1, out: "", err: expect.stringContaining("archived") });
-	});
-
-	test("no mesh and no folder: says what is missing", async () => {
-		expect(await runHere(["replay", "--data", emptyFolder()])).toMatchObject({ code: 1, err: expect.stringContaining("orion up") });
 	});
 });

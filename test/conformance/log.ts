@@ -267,6 +267,19 @@ const upkeep = ({ open }: LogConformance): void => {
 		await log.close();
 	});
 
+	test("a cursor that is asked to go back while it is on its way does not", async () => {
+		const { log } = await open();
+		for (let turns = 0; turns < 12; turns += 1) {
+			const reader = `reader ${turns}`;
+			const moving = log.setCursor(reader, 9);
+			for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+			await log.setCursor(reader, 7);
+			await moving;
+			expect(log.cursor(reader)).toBe(9);
+		}
+		await log.close();
+	});
+
 	test("only whole segments go to the archive, never the newest, and the positions stay", async () => {
 		const { log } = await open();
 		for (let index = 1; index <= 40; index += 1) await log.append([numbered(index)]);
@@ -297,6 +310,14 @@ const upkeep = ({ open }: LogConformance): void => {
 		const again = await reopen?.();
 		if (again !== undefined) expect(again.head()).toBe(20);
 		await again?.close();
+	});
+
+	test("an empty log that was closed and opened again takes records", async () => {
+		const { log, reopen } = await open();
+		const again = (await reopen?.()) ?? log;
+		await again.append([plain("a")]);
+		expect(await said(again)).toEqual(["1 a"]);
+		await again.close();
 	});
 
 	test("what was stored, known, missing and done is the same after it was closed and opened again", async () => {

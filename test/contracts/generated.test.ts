@@ -20,6 +20,7 @@ interface Schema {
 	readonly required?: readonly string[];
 	readonly properties?: Readonly<Record<string, Schema>>;
 	readonly items?: Schema;
+	readonly $defs?: Readonly<Record<string, Schema>>;
 	readonly anyOf?: readonly Schema[];
 	readonly additionalProperties?: boolean | Schema;
 	readonly maxProperties?: number;
@@ -69,6 +70,7 @@ const inner = function* (schema: Schema, path: string): Generator<readonly [stri
 	if (schema.items !== undefined) yield* inner(schema.items, `${path}/*`);
 	if (typeof schema.additionalProperties === "object") yield* inner(schema.additionalProperties, `${path}/*`);
 	for (const branch of schema.anyOf ?? []) yield* inner(branch, path);
+	for (const [name, shared] of Object.entries(schema.$defs ?? {})) yield* inner(shared, `${path}/$defs/${name}`);
 };
 const typesOf = ({ type }: Schema): readonly string[] => (type === undefined ? [] : typeof type === "string" ? [type] : type);
 
@@ -83,9 +85,38 @@ const unbounded = (schema: Schema): string | undefined => {
 	return undefined;
 };
 
-const UNIT = /(Ms|Mm|Mv|Degrees|PerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)(Min|Max)?$/;
+const UNIT = /(Ms|Mm|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
 const COUNTED =
 	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|\w+Max|\w+Position)$/;
+
+/** Numbers that stand in a table which says the unit once for all that is in it, or that have none; each with its reason. */
+const NO_UNIT_OF_THEIR_OWN: Readonly<Record<string, string>> = {
+	"policy.robot/linksMm/coxa": "the name of a leg's part; its table says mm",
+	"policy.robot/linksMm/femur": "the name of a leg's part; its table says mm",
+	"policy.robot/linksMm/tibia": "the name of a leg's part; its table says mm",
+	"policy.robot/heightsMm/sit": "the name of a posture; its table says mm",
+	"policy.robot/heightsMm/stand": "the name of a posture; its table says mm",
+	"policy.robot/centreOfMassMm/x": "an axis of a vector, which says mm",
+	"policy.robot/centreOfMassMm/y": "an axis of a vector, which says mm",
+	"policy.robot/centreOfMassMm/z": "an axis of a vector, which says mm",
+	"policy.robot/legs/*/mountMm/x": "an axis of a vector, which says mm",
+	"policy.robot/legs/*/mountMm/y": "an axis of a vector, which says mm",
+	"policy.robot/batteryMv/warn": "what is done at that voltage; its table says mV",
+	"policy.robot/batteryMv/sit": "what is done at that voltage; its table says mV",
+	"policy.robot/batteryMv/cut": "what is done at that voltage; its table says mV",
+	"policy.robot/batteryMv/armMin": "what is done at that voltage; its table says mV",
+	"policy.robot/$defs/range/min": "shared by ranges in mm and in degrees; the range says which",
+	"policy.robot/$defs/range/max": "shared by ranges in mm and in degrees; the range says which",
+	"policy.robot/$defs/servo/channel": "a number on the vendor's board, no quantity",
+};
+
+test("every number that is excepted from carrying its unit is there, and would not pass otherwise", () => {
+	const numbers = SCHEMAS.flatMap(({ name, schema }) =>
+		[...inner(schema, "")].flatMap(([path, part]) => Object.keys(part.properties ?? {}).map((field) => ({ place: `${name}${path}/${field}`, field }))),
+	);
+	const needed = numbers.filter(({ place, field }) => place in NO_UNIT_OF_THEIR_OWN && !UNIT.test(field) && !COUNTED.test(field)).map(({ place }) => place);
+	expect(needed.sort()).toEqual(Object.keys(NO_UNIT_OF_THEIR_OWN).sort());
+});
 
 describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 	const parts = [...inner(schema, "")];
@@ -106,8 +137,7 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 			expect({ path, unnamed: (part.required ?? []).filter((field) => part.properties?.[field] === undefined) }).toEqual({ path, unnamed: [] });
 			for (const [field, property] of Object.entries(part.properties ?? {})) {
 				if (!typesOf(property).some((type) => type === "integer" || type === "number") || typesOf(property).includes("string")) continue;
-				// A vector or a pair of bounds carries its unit once: mountMm {x, y}.
-				const says = UNIT.test(field) || COUNTED.test(field) || UNIT.test(path) || field === "celsius";
+				const says = UNIT.test(field) || COUNTED.test(field) || field === "celsius" || `${name}${path}/${field}` in NO_UNIT_OF_THEIR_OWN;
 				expect({ path: `${path}/${field}`, says }).toEqual({ path: `${path}/${field}`, says: true });
 			}
 		}

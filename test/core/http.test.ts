@@ -4,10 +4,12 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { fail } from "../../contracts/errors.ts";
 import { type HttpApi, type HttpOptions, openHttp } from "../../core/service/http.ts";
-import { until } from "../support/mesh.ts";
+import { until as untilWithin } from "../support/mesh.ts";
 import { DeskWorld, hopeless, repaired, SESSION } from "./http-desk.ts";
 
 const TOKEN = "token-of-test-0123456789abcdef0123456789";
+const until = <T>(what: string, happens: () => Promise<T | undefined> | T | undefined): Promise<T> => untilWithin(what, happens, 5_000);
+
 const opened: HttpApi[] = [];
 const sockets: Socket[] = [];
 
@@ -43,6 +45,7 @@ const ask = (
 			response.on("end", () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as Answer["body"] }));
 		});
 		asked.on("error", reject);
+		asked.setTimeout(5_000, () => asked.destroy(new Error(`no end of the answer to ${path}`)));
 		asked.end(more.body);
 	});
 
@@ -121,6 +124,22 @@ describe("who may ask", () => {
 		for (const answer of [said, streamed]) expect([answer.status, answer.body.error?.code]).toEqual([413, "TOO_LARGE"]);
 		expect(world.head).toBe(before);
 	});
+});
+
+test("a body that never ends is refused as soon as it is too large", async () => {
+	const world = new DeskWorld();
+	const port = await open(world);
+	const socket = connect(port, "127.0.0.1");
+	sockets.push(socket);
+	let text = "";
+	socket.on("data", (chunk: Buffer) => {
+		text += chunk.toString();
+	});
+	socket.on("error", () => undefined);
+	socket.write(`POST /level HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${TOKEN}\r\ntransfer-encoding: chunked\r\n\r\n`);
+	for (let index = 0; index < 20; index++) socket.write(`1000\r\n${" ".repeat(4_096)}\r\n`);
+	await until("413", () => (text.includes(" 413 ") ? true : undefined));
+	expect(text).toContain("TOO_LARGE");
 });
 
 describe("what is so", () => {

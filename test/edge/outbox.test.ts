@@ -122,6 +122,26 @@ describe("LOSS-8: accepted is kept until acknowledged", () => {
 		expect(second.got[0]?.envelope).toEqual(first.got[0]?.envelope);
 	});
 
+	test("an answer of an older connection does not count for the newer one", async () => {
+		const { outbox, time } = await open(new Disk());
+		const first = new Line();
+		first.mode = "silent";
+		outbox.linkUp(first);
+		await up(outbox, 1);
+		await time.settle();
+		outbox.linkDown();
+		const second = new Line();
+		second.mode = "silent";
+		outbox.linkUp(second);
+		await time.settle();
+		first.unanswered[0]?.resolve();
+		await time.settle();
+		expect(outbox.waiting).toBe(1);
+		second.unanswered[0]?.resolve();
+		await time.settle();
+		expect(outbox.waiting).toBe(0);
+	});
+
 	test("a publish that fails while the link stands is tried again after a pause, not in a loop", async () => {
 		const { outbox, time } = await open(new Disk());
 		const line = new Line();

@@ -21,6 +21,11 @@ export class VirtualTime implements Timers {
 		};
 	}
 
+	/** Timers that wait for their time. */
+	get waiting(): number {
+		return this.#timers.length;
+	}
+
 	get nowMs(): number {
 		return this.#nowMs;
 	}

@@ -62,6 +62,7 @@ export class FakeFiles implements FilePort {
 		return this.#next("live", (inode) => ({ live: inode.live, kept: inode.kept, pending: [...inode.pending] }), {
 			...this.#process,
 			pid: this.#process.pid + 1,
+			startTicks: `${Number(this.#process.startTicks) + 100}`,
 		});
 	}
 

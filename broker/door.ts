@@ -1,0 +1,29 @@
+// What the library asks, and what it may be answered: who decides is on the other side of this door.
+import type { Fault } from "../contracts/errors.ts";
+import type { Publication } from "./judge.ts";
+import type { Identity, Refusal } from "./ports.ts";
+
+export interface ConnectRequest {
+	readonly clientId: string;
+	readonly username?: string;
+	readonly password?: Uint8Array;
+	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
+	readonly version: number;
+}
+
+export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };
+
+/** `taken`: acknowledged, and passed to nobody. `pass`: acknowledged and passed on. `cut`: no answer but the end of the connection. */
+export type Answer = { readonly kind: "pass" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" };
+
+/** Who decides; the library only carries. */
+export interface Door {
+	connect(request: ConnectRequest): Promise<Admission>;
+	publish(identity: Identity, message: Publication, answer: (answer: Answer) => void): void;
+	/** The last words of a connection that ended without a goodbye. */
+	will(identity: Identity, message: Publication): void;
+	maySubscribe(identity: Identity, filter: string): boolean;
+	isUrgent(topic: string): boolean;
+	urgent(identity: Identity, topic: string, bytes: Uint8Array): void;
+	refused(refusal: Refusal): void;
+}
