@@ -1,5 +1,4 @@
 // Connects the library's questions to the rules: who may come in, what becomes of a message, and when its sender is thanked.
-import type { Envelope } from "../contracts/envelope.ts";
 import { fault, sayFault } from "../contracts/errors.ts";
 import type { NodeVerdict } from "../contracts/gen/types.ts";
 import { unreachable } from "../contracts/result.ts";
@@ -21,6 +20,8 @@ const CHECKS_WAITING_MAX = 256;
 /** After this an order to stop is told to the mesh although somebody has not taken it yet. */
 const ORDER_TOLD_WITHIN_MS = 100;
 const CLOSE_WAITS_MS = 2_000;
+
+type Stored = Extract<Judgement, { readonly kind: "accept" }>;
 
 export type Outlet = (topic: string, bytes: Uint8Array, qos: 0 | 1, retain: boolean) => Promise<void>;
 
@@ -103,7 +104,7 @@ export class Doorkeeper implements Door {
 				answer({ kind: "taken" });
 				break;
 			case "accept":
-				this.#keep(intake.accept(accepted(identity, message, judged)), answer, (kept) => this.#afterAccept(identity, message, judged.envelope, kept));
+				this.#keep(intake.accept(accepted(identity, message, judged)), answer, (kept) => this.#afterAccept(identity, message, judged, kept));
 				break;
 			case "quarantine":
 				this.#keep(intake.quarantine(rejected(identity, message, judged)), answer, ({ position }) => {
@@ -130,10 +131,11 @@ export class Doorkeeper implements Door {
 		this.#hook.race(working, (outcome) => answer(typeof outcome === "object" ? outcome.value : { kind: "cut" }));
 	}
 
-	#afterAccept(identity: Identity, message: Publication, envelope: Envelope, kept: Kept): Answer {
+	#afterAccept(identity: Identity, message: Publication, judged: Stored, kept: Kept): Answer {
+		const { envelope } = judged;
 		switch (kept.kind) {
 			case "stored":
-				return this.#showStored(identity, message, envelope);
+				return this.#showStored(identity, message, judged);
 			case "duplicate":
 				// A node that numbers its messages repeats them on purpose; others may wonder where theirs went.
 				if (envelope.seq === undefined) this.#tell(identity, duplicate(message.topic, envelope.id));
@@ -147,13 +149,12 @@ export class Doorkeeper implements Door {
 	}
 
 	/** What stays visible is said by the broker itself: it must not depend on whether the sender is still there to be thanked. */
-	#showStored(identity: Identity, { topic, retain, bytes }: Publication, envelope: Envelope): Answer {
-		const place = mayPublish(identity, topic, "publish");
-		if (isFault(place) || !NODE_CHANNELS[place.channel].retained) return { kind: "pass" };
-		if (place.channel === "state") {
-			const newest = placeState(this.#newest.get(place.node), envelope);
+	#showStored({ node }: Identity, { topic, retain, bytes }: Publication, { channel, envelope }: Stored): Answer {
+		if (!NODE_CHANNELS[channel].retained) return { kind: "pass" };
+		if (channel === "state") {
+			const newest = placeState(this.#newest.get(node), envelope);
 			if (newest === undefined) return { kind: "taken" };
-			this.#newest.set(place.node, newest);
+			this.#newest.set(node, newest);
 		}
 		this.#say(topic, bytes, retain);
 		return { kind: "taken" };
@@ -164,7 +165,7 @@ export class Doorkeeper implements Door {
 		// It was judged when it was left; what is not right now is not said.
 		if (judged.kind !== "accept") return;
 		this.#keep(this.#options.intake.accept(accepted(identity, message, judged)), nothing, (kept) =>
-			kept.kind === "stored" && NODE_CHANNELS[judged.channel].retained ? this.#showStored(identity, message, judged.envelope) : { kind: "taken" },
+			kept.kind === "stored" && NODE_CHANNELS[judged.channel].retained ? this.#showStored(identity, message, judged) : { kind: "taken" },
 		);
 	}
 

@@ -91,7 +91,8 @@ export const startChild = (folder: string, service: string, { command, cwd, env 
 			const ended = new Promise<ChildEnd>((done) => {
 				child.once("exit", (code, signal) => done({ ...(code === null ? {} : { exitCode: code }), ...(signal === null ? {} : { signal }) }));
 			});
-			child.once("error", reject);
+			// A folder that is not there is reported by the system as a program that is not there.
+			child.once("error", (error) => reject(cwd === undefined || existsSync(cwd) ? error : new Error(`its folder ${cwd} does not exist`)));
 			const { pid } = child;
 			// Without a pid it was not started, and "error" says why.
 			if (pid !== undefined) resolve({ pid, ended, leave: () => child.unref() });

@@ -15,7 +15,7 @@ const EXAMPLES = `Examples:
   orion up                              start the mesh here, at N0: it observes
   orion status                          what is so now
   orion incidents                       what is wrong
-  orion why inc-                        why, and what would change it
+  orion why                             why, and what would change it
   orion level N2 -m "repair by itself"  let SAFE actions run
   orion alert backup "no backup for 3 days" --severity error
 `;
@@ -67,9 +67,9 @@ const readCommands = (program: Command, bind: Bind): void => {
 	program
 		.command("why")
 		.description("why something was done or not: facts, policy rows, guards, what would change it")
-		.argument("<id>", "incident, decision, action or event; the beginning of an id, or a log position")
-		.addHelpText("after", examples("orion why inc-1720d2b4ea", "orion why dec-31", "orion why 1234", "orion why act-af --json"))
-		.action(bind(async (session, id: string) => (await import("./why.ts")).showWhy(session, id)));
+		.argument("[id]", "incident, decision, action or event; the beginning of an id, or a log position (default: the gravest open incident, else the newest)")
+		.addHelpText("after", examples("orion why", "orion why inc-1720d2b4ea", "orion why dec-31", "orion why 1234", "orion why act-af --json"))
+		.action(bind(async (session, id: string | undefined) => (await import("./why.ts")).showWhy(session, id)));
 	program
 		.command("logs")
 		.description("the records, as people read them; --json gives one JSON document a line")
@@ -147,6 +147,12 @@ const changeCommands = (program: Command, bind: Bind): void => {
 				return level === undefined ? showLevel(session) : setLevel(session, level, options);
 			}),
 		);
+	program
+		.command("retry")
+		.description("you mended it: close the breaker of an open incident and let the mesh try again")
+		.argument("<id>", "incident, the beginning of its id, or its service")
+		.addHelpText("after", examples("orion retry inc-1720d2b4ea", "orion retry web"))
+		.action(bind(async (session, id: string) => (await import("./retry.ts")).retryIncident(session, id)));
 	nodeCommands(program, bind);
 	program
 		.command("alert")

@@ -81,9 +81,12 @@ const onFatal = (error: unknown): never => {
 };
 
 /** The first signal stops in order, a second one leaves at once. */
-const untilStopped = (): Promise<"SIGINT" | "SIGTERM"> =>
+const untilStopped = (): Promise<"SIGINT" | "SIGTERM" | "SIGHUP"> =>
 	new Promise((resolve) => {
-		for (const signal of ["SIGINT", "SIGTERM"] as const) {
+		// A terminal that closes hangs up on whoever runs in it: that is a wish to end. Without a terminal the same signal asks for the policies to be read again.
+		const signals = process.stdin.isTTY === true ? (["SIGINT", "SIGTERM", "SIGHUP"] as const) : (["SIGINT", "SIGTERM"] as const);
+		if (process.stdin.isTTY === true) for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+		for (const signal of signals) {
 			process.once(signal, () => {
 				resolve(signal);
 				process.on(signal, () => process.exit(130));
@@ -117,11 +120,14 @@ const up = async (flags: Flags): Promise<void> => {
 	const ms = Math.round(performance.now() - beganMs);
 	if (json) line("ready", { mqtt: mesh.mqtt, http: mesh.http, tokenFile: mesh.tokenFile, ms, mesh: mesh.mesh, level: mesh.level, node: mesh.node });
 	else sayReady(mesh, ms);
-	process.on("SIGHUP", () => {
-		void mesh.reloadPolicy().then((fault) => {
-			process.stderr.write(fault === undefined ? "orion: policies were read again\n" : `orion: the policies on disk were not taken over: ${sayFault(fault)}\n`);
+	if (process.stdin.isTTY !== true)
+		process.on("SIGHUP", () => {
+			void mesh.reloadPolicy().then((fault) => {
+				process.stderr.write(
+					fault === undefined ? "orion: policies were read again\n" : `orion: the policies on disk were not taken over: ${sayFault(fault)}\n`,
+				);
+			});
 		});
-	});
 	const signal = await stopped;
 	if (!json) process.stdout.write("\nstopping ...\n");
 	await mesh.stop();

@@ -1,9 +1,12 @@
 // Decides how `orion why` reads: a card from what happened to what would change it, one section a question that a person asks.
+import { OrionError } from "../../contracts/errors.ts";
 import { sayDuration } from "../../contracts/time.ts";
 import type { WhyView } from "../../core/service/http-why.ts";
+import type { IncidentsView } from "../../core/service/views.ts";
 import { gravityStyle, phaseStyle, verdictStyle } from "./colours.ts";
 import { clockTime, plain, wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
+import { gravest } from "./status.ts";
 
 type Decision = WhyView["decisions"][number];
 type Action = WhyView["actions"][number];
@@ -191,8 +194,18 @@ export const whyCard = (session: Session, answer: WhyView): string => {
 	return card.lines.join("\n");
 };
 
-export const showWhy = async (session: Session, id: string): Promise<number> => {
+/** What a person who names nothing most likely means. */
+const likeliest = async (mesh: Awaited<ReturnType<Session["mesh"]>>): Promise<string> => {
+	const open = await mesh.get<IncidentsView>("/state/incidents?status=open&limit=100");
+	const [newest] = open.incidents.length > 0 ? [] : (await mesh.get<IncidentsView>("/state/incidents?status=all&limit=1")).incidents;
+	const meant = gravest(open.incidents) ?? newest;
+	if (meant === undefined) throw new OrionError("NOT_FOUND", { what: "incident", id: "yet", detail: "Nothing has been wrong so far." });
+	return meant.id;
+};
+
+export const showWhy = async (session: Session, named: string | undefined): Promise<number> => {
 	const mesh = await session.mesh();
+	const id = named ?? (await session.waiting(() => "asking", likeliest(mesh)));
 	const answer = await session.waiting(() => "reading the log", mesh.get<WhyView>(`/why/${encodeURIComponent(id)}`));
 	if (session.json) session.print(answer);
 	else session.say(whyCard(session, answer));

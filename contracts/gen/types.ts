@@ -355,7 +355,11 @@ key: string
 /**
  * why
  */
-why: ("verified" | "waited")
+why: ("verified" | "waited" | "person")
+/**
+ * who closed it, if a person did
+ */
+by?: string
 }
 
 /**

@@ -110,7 +110,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"action.undelivered": ["action","node","why"],
 	"alert.firing": ["name","severity","summary","labels","value","threshold"],
 	"alert.resolved": ["name","severity","summary","labels","value","threshold"],
-	"breaker.closed": ["key","why"],
+	"breaker.closed": ["key","why","by"],
 	"breaker.opened": ["key","failures","untilEngineMs"],
 	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes","bootId","monoMs"],
 	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host"],

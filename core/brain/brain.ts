@@ -22,7 +22,7 @@ const decideOn = (state: EngineState, incident: Incident, causeId: string): read
 	const made = draft("brain", "dev.orion.decision.made.v1", { decision: id, ...decision }, incident.id, incident.id);
 	// A budget that is used up without a cure is a person's business too, although it fills again by itself.
 	if ((decision.verdict !== "ask" && !(decision.verdict === "wait" && blocked === "budget")) || incident.asked) return [made];
-	const suggestion = incident.service === undefined ? `orion why ${incident.id}` : `Look at why it ends: orion why ${incident.id}`;
+	const suggestion = `Mend what is wrong, then let it try again: orion retry ${incident.id}`;
 	return [made, draft("brain", "dev.orion.person.asked.v1", { incident: incident.id, why: decision.why.slice(0, 500), suggestion }, incident.id, incident.id)];
 };
 
@@ -37,6 +37,7 @@ export const decideDecisions = (state: EngineState, { envelope }: Recorded): rea
 		case "dev.orion.policy.activated.v1":
 		case "dev.orion.engine.started.v1":
 		case "dev.orion.action.closed.v1":
+		case "dev.orion.breaker.closed.v1":
 		case "dev.orion.node.state.v1":
 		case "dev.orion.node.about.v1":
 			return openIncidents(state).flatMap((incident) => decideOn(state, incident, envelope.id));

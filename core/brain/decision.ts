@@ -2,7 +2,7 @@
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { type ActionRule, actionRule, fill, type GateRow, type Level, type Policy, type RemedyRow, type Risk, riskOf, type Scalar } from "../policy.ts";
 import { type EngineState, type Incident, rowOf, type Symptom } from "../state.ts";
-import { type Guard, guardsOf } from "./guards.ts";
+import { type Guard, guardsOf, targetKey } from "./guards.ts";
 
 export type Decision = Omit<RecordTypes["dev.orion.decision.made.v1"], "decision">;
 type Rows = Decision["rows"];
@@ -98,6 +98,12 @@ export const decideAbout = (state: EngineState, policy: Policy, incident: Incide
 	const change = [...otherLevels(policy, state.level, risk, gate), ...guards.filter((guard) => !guard.ok).map(sayGuard)].slice(0, 16);
 	const rows = rowsOf(policy, incident, remedy, action, gate);
 	return { ...base, ...verdictOf(plan, guards, what), action: remedy.action, args, risk, rows, guards: [...guards], change };
+};
+
+/** The key under which attempts at this incident are counted; undefined if nothing would be attempted. */
+export const targetOf = (state: EngineState, incident: Incident): string | undefined => {
+	const plan = state.policy === null ? undefined : planFor(state.policy, state.level, incident);
+	return plan?.action === undefined ? undefined : targetKey(plan.action.id, incident.node, plan.args);
 };
 
 /** What blocks a decision now: two decisions that differ only in wording and counters are the same decision. */

@@ -97,7 +97,10 @@ export const foldRuns = (state: EngineState, { envelope }: Recorded): EngineStat
 		case "dev.orion.breaker.opened.v1":
 			return changeTarget(state, envelope.data.key, (target) => ({ ...target, breakerUntilMs: envelope.data.untilEngineMs }));
 		case "dev.orion.breaker.closed.v1":
-			return changeTarget(state, envelope.data.key, (target) => ({ ...target, breakerUntilMs: 0 }));
+			// A person who closes it says that something was mended: what failed before tells nothing any more.
+			return changeTarget(state, envelope.data.key, (target) =>
+				envelope.data.why === "person" ? { ...target, breakerUntilMs: 0, failures: 0, cooldownUntilMs: 0 } : { ...target, breakerUntilMs: 0 },
+			);
 		case "dev.orion.engine.started.v1":
 			return restarted(state, envelope);
 		default:

@@ -143,7 +143,17 @@ export const foldIncidents = (state: EngineState, { envelope }: Recorded): Engin
 			const { incident, severity, events, times } = envelope.data;
 			return change(state, incident, (before) => {
 				const { resolvedMs: _ms, resolvedWallMs: _wall, resolvedHow: _how, decision: _decision, ...rest } = before;
-				return { ...rest, status: "open", severity, reopened: times, asked: false, events: merge(before.events, events, max) };
+				const { engineMs, wallMs } = state.clock;
+				return {
+					...rest,
+					status: "open",
+					openedMs: engineMs,
+					openedWallMs: wallMs,
+					severity,
+					reopened: times,
+					asked: false,
+					events: merge(before.events, events, max),
+				};
 			});
 		}
 		case "dev.orion.incident.resolved.v1": {

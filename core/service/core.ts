@@ -3,6 +3,7 @@ import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from
 import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Log } from "../../log/port.ts";
+import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
@@ -108,6 +109,15 @@ const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType
 	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
 };
 
+const retry = async ({ journal, shell }: Parts, named: string, by: string): ReturnType<CoreDesk["retry"]> => {
+	const found = openBreaker(shell.state, named);
+	if (!found.ok) return found;
+	const { incident, key } = found.value;
+	const position = await journal.note("/core/operator", "dev.orion.breaker.closed.v1", { key, why: "person", by }, key);
+	await shell.idle();
+	return ok({ incident, key, position });
+};
+
 /** Who may connect: each change is a record. */
 const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNode"> => {
 	const { options, journal, live } = parts;
@@ -165,6 +175,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			await shell.idle();
 			return { position, before };
 		},
+		retry: (incident, by) => retry(parts, incident, by),
 		...nodeDesk(parts),
 		reloadPolicy: () => reloadPolicy(parts),
 	};

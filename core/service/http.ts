@@ -123,6 +123,10 @@ const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
 	app.delete("/nodes/:node", async (c) =>
 		c.json({ schema: "orion.node/1", ...must(await desk.removeNode(c.req.param("node"), nameFrom(c.req.query("by")))), rev: desk.info().head }),
 	);
+	app.post("/incidents/:id/retry", async (c) => {
+		const { by } = await fieldsOf(c);
+		return c.json({ schema: "orion.retry/1", ...must(await desk.retry(c.req.param("id"), nameFrom(by))), rev: desk.info().head });
+	});
 	app.post("/policy/reload", async (c) => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.policy/1", ...must(await desk.reloadPolicy(nameFrom(by))), rev: desk.info().head });

@@ -80,6 +80,7 @@ class LogJournal implements Journal {
 	readonly #newest = new Newest();
 	#tickedMs = Number.NEGATIVE_INFINITY;
 	#bytesAppended = 0;
+	#stamp = { wallMs: Number.NaN, text: "" };
 
 	constructor(options: JournalOptions) {
 		this.#options = options;
@@ -92,7 +93,7 @@ class LogJournal implements Journal {
 	async append(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> {
 		const { clock } = this.#options;
 		const ticks = clock.now() - this.#tickedMs >= TICK_EVERY_MS ? [this.#tickEnvelope()] : [];
-		const at = isoTime(clock.wall());
+		const at = this.#wallText();
 		const entries = inputs.map(({ envelope, bytes, key }): Entry => {
 			if (bytes === undefined) return { bytes: encodeEnvelope(envelope) };
 			(envelope as { recordedtime?: string }).recordedtime = at;
@@ -125,6 +126,13 @@ class LogJournal implements Journal {
 	async read(from: number, recordsMax: number): Promise<readonly LogRecord[]> {
 		const stored = await this.#options.log.read(from, recordsMax);
 		return stored.map(({ position, bytes }) => ({ position, envelope: this.#newest.get(position) ?? parseStored(bytes) }));
+	}
+
+	/** The same text for everything within a millisecond. */
+	#wallText(): string {
+		const wallMs = this.#options.clock.wall();
+		if (this.#stamp.wallMs !== wallMs) this.#stamp = { wallMs, text: isoTime(wallMs) };
+		return this.#stamp.text;
 	}
 
 	#tickEnvelope(): Envelope {

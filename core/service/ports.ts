@@ -66,6 +66,8 @@ export interface CoreDesk {
 	/** An event that came in by HTTP: judged like one on MQTT, resolves when durable. `by` is the source it may speak for. */
 	submit(bytes: Uint8Array): Promise<Result<{ readonly position: number; readonly id: string; readonly duplicate: boolean }>>;
 	setLevel(level: Level, by: string, why: string | undefined): Promise<{ readonly position: number; readonly before: Level }>;
+	/** A person says that something was mended: the breaker of this open incident closes, and it is decided again. */
+	retry(incident: string, by: string): Promise<Result<{ readonly incident: string; readonly key: string; readonly position: number }>>;
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;

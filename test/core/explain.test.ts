@@ -64,7 +64,7 @@ describe("the card of an incident", () => {
 		expect(told.actions[1]?.steps.map(({ type }) => type)).toContain("dev.orion.outcome.undone.v1");
 		expect(told.breaker.map(({ type }) => type)).toEqual(["dev.orion.breaker.opened.v1"]);
 		expect(told.asked).toHaveLength(1);
-		expect(told.asked[0]?.suggestion).toContain("orion why");
+		expect(told.asked[0]?.suggestion).toContain("orion retry");
 	});
 
 	test("every record that the engine wrote about it is in its timeline (TELL-5), and no clock record", async () => {

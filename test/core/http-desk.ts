@@ -1,10 +1,12 @@
 // Connects tests to a desk over the real engine: inputs are stepped as core steps them, and everything that follows stands in one log in memory.
+
 import { readFileSync } from "node:fs";
 import { derivedId } from "../../contracts/digest.ts";
 import { type Envelope, parseEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
 import { ok } from "../../contracts/result.ts";
 import { wallTime } from "../../contracts/time.ts";
+import { openBreaker } from "../../core/brain/open-breaker.ts";
 import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
@@ -191,6 +193,11 @@ export class DeskWorld {
 			setLevel: async (level, by, why) => {
 				const before = this.state.level;
 				return { before, position: this.input("/core/operator", "dev.orion.level.set.v1", { level, by, ...(why === undefined ? {} : { why }) }) };
+			},
+			retry: async (named, by) => {
+				const found = openBreaker(this.state, named);
+				if (!found.ok) return found;
+				return ok({ ...found.value, position: this.input("/core/operator", "dev.orion.breaker.closed.v1", { key: found.value.key, why: "person", by }) });
 			},
 			nodes: () => this.credentials,
 			addNode: async (node) => {

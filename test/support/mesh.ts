@@ -12,6 +12,9 @@ import type { Envelope } from "../../contracts/envelope.ts";
 export const ROOT = process.env["ORION_ROOT"] ?? fileURLToPath(new URL("../..", import.meta.url));
 export const ORION = join(ROOT, "bin/orion.mjs");
 
+/** What `npm start` and the command itself give to Node. */
+const AS_STARTED = ["--max-semi-space-size=32"];
+
 /** A port that was free a moment ago: a mesh that is killed and started again must come back on the same one. */
 export const freePort = (): Promise<number> =>
 	new Promise((resolve, reject) => {
@@ -88,7 +91,7 @@ export class TestMesh {
 	/** Starts it and resolves when it says that it is ready. */
 	async start(more: readonly string[] = []): Promise<void> {
 		const ports = ["--mqtt-port", String(this.mqttPort), "--http-port", String(this.httpPort)];
-		const args = [ORION, "up", "--json", "--data", this.data, ...ports, "--config", join(this.folder, "orion.yaml"), ...this.#args, ...more];
+		const args = [...AS_STARTED, ORION, "up", "--json", "--data", this.data, ...ports, "--config", join(this.folder, "orion.yaml"), ...this.#args, ...more];
 		const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], cwd: this.folder });
 		this.#process = child;
 		this.parts = [];
