@@ -42,12 +42,12 @@ describe("a service from its first start", () => {
 	});
 
 	test.each([
-		["no such program", { command: ["/no/such/program"] }],
-		["no such folder", { command: ["sleep", "1"], cwd: "/no/such/folder" }],
-	])("%s: down, not started, with the reason", async (_, order) => {
+		["no such program", { command: ["/no/such/program"] }, "ENOENT"],
+		["no such folder", { command: ["sleep", "1"], cwd: "/no/such/folder" }, "/no/such/folder does not exist"],
+	])("%s: down, not started, with the reason", async (_, order, said) => {
 		const one = agent({ web: order });
 		const capability = await one.begin();
-		expect(one.said).toMatchObject([{ type: "process.down", data: { cause: "not-started", detail: expect.stringContaining("ENOENT") } }]);
+		expect(one.said).toMatchObject([{ type: "process.down", data: { cause: "not-started", detail: expect.stringContaining(said) } }]);
 		expect(await capability.run("process.restart", { service: "web" }, "act-1")).toMatchObject({ phase: "failed", reason: "cannot-start" });
 	});
 
