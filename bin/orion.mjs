@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=32
+#!/usr/bin/env -S node --max-semi-space-size=48
 // A larger space for what is short-lived: without it the broker spends a third of its time clearing up.
 // Connects the command `orion` to its built code, and builds that first where it is missing or older than the sources beside it.
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";

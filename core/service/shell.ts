@@ -14,8 +14,8 @@ import type { CoreTerm } from "./ports.ts";
 import type { World } from "./world.ts";
 
 const PAGE_RECORDS = 256;
-/** So many decisions at once, then the door has its turn: about a millisecond. */
-const DECIDE_RECORDS = 32;
+/** So many decisions at once while messages come in, then the door has its turn: half a millisecond. */
+const DECIDE_RECORDS = 16;
 /** Without a timer that is due earlier, time is recorded this often, so that a downtime has a known beginning. */
 const IDLE_TICK_MS = 30_000;
 const SNAPSHOT_EVERY_INPUTS = 20_000;
@@ -207,14 +207,17 @@ export class Shell {
 		// Let the journal note what it just stored, so that nothing is parsed twice.
 		await Promise.resolve();
 		this.#again = false;
+		let headBefore = 0;
 		while (this.#readUpTo < log.head()) {
-			const page = await journal().read(this.#readUpTo + 1, DECIDE_RECORDS);
+			const most = log.head() === headBefore ? PAGE_RECORDS : DECIDE_RECORDS;
+			headBefore = log.head();
+			const page = await journal().read(this.#readUpTo + 1, most);
 			for (const { position, envelope } of page) {
 				if (!isOutput(envelope) && !(await this.#decide(position, envelope))) return;
 				this.#readUpTo = position;
 			}
 			// Under load the door must not wait for the engine: it may fall behind, messages may not.
-			if (page.length === DECIDE_RECORDS) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
+			if (page.length === most) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
 		}
 		if (this.#inputsSinceSnapshot >= SNAPSHOT_EVERY_INPUTS) await this.#snapshot();
 		this.#armTimer();

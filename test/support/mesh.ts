@@ -13,7 +13,7 @@ export const ROOT = process.env["ORION_ROOT"] ?? fileURLToPath(new URL("../..", 
 export const ORION = join(ROOT, "bin/orion.mjs");
 
 /** What `npm start` and the command itself give to Node. */
-const AS_STARTED = ["--max-semi-space-size=32"];
+const AS_STARTED = ["--max-semi-space-size=48"];
 
 /** A port that was free a moment ago: a mesh that is killed and started again must come back on the same one. */
 export const freePort = (): Promise<number> =>
