@@ -189,6 +189,13 @@ describe("cooldown, breaker and budget (HARM-6)", () => {
 		expect(failOnce(rig)).toContain("breaker.opened");
 	});
 
+	test("a refusal before a failure does not count as one", () => {
+		const rig = inPhase("requested");
+		rig.receipt(rig.action(), "refused");
+		rig.tick(COOLDOWN_MS);
+		expect(failOnce(rig)).not.toContain("breaker.opened");
+	});
+
 	test("a command that nobody received costs neither budget nor breaker", () => {
 		const rig = inPhase("requested");
 		for (let n = 0; n < 50; n++) {
@@ -203,6 +210,7 @@ describe("cooldown, breaker and budget (HARM-6)", () => {
 		const cooling = (): EngineRig => {
 			const rig = inPhase("verifying");
 			rig.tick(WITHIN_MS);
+			rig.tick(COOLDOWN_MS - 1);
 			return rig;
 		};
 		const unknown = cooling();
@@ -210,7 +218,7 @@ describe("cooldown, breaker and budget (HARM-6)", () => {
 		expect(types(unknown.tick(COOLDOWN_MS - 1))).toEqual([]);
 		expect(types(unknown.tick(1))).toEqual(["decision.made", "action.requested"]);
 		const known = cooling();
-		expect(types(known.started(COOLDOWN_MS, known.engineMs + COOLDOWN_MS))).toEqual(["decision.made", "action.requested"]);
+		expect(types(known.started(1, known.engineMs + 1))).toEqual(["decision.made", "action.requested"]);
 	});
 
 	test("another service of the node is not held back", () => {

@@ -154,14 +154,16 @@ describe("timers", () => {
 				const next = nextTimerMs(rig.state);
 				const until = Math.min(next ?? Number.POSITIVE_INFINITY, now + BEFORE_FORGETTING_MS);
 				const between = Math.min(until - 1, now + Math.floor((until - now) * part));
-				const tickAt = (engineMs: number) =>
-					step(rig.state, inputOf(9_999, "/core/clock", "dev.orion.clock.tick.v1", { engineMs, wallMs: 0, quality: "unsynced", offsetMinutes: 0 }));
-				if (between > now) {
-					const early = tickAt(between);
+				const unchanged = (engineMs: number): void => {
+					const early = tickAt(engineMs);
 					expect(types(early.outputs)).toEqual([]);
 					expect(digest({ ...early.state, clock: rig.state.clock })).toBe(digest(rig.state));
 					expect(nextTimerMs(early.state)).toBe(next);
-				}
+				};
+				const tickAt = (engineMs: number) =>
+					step(rig.state, inputOf(9_999, "/core/clock", "dev.orion.clock.tick.v1", { engineMs, wallMs: 0, quality: "unsynced", offsetMinutes: 0 }));
+				if (between > now) unchanged(between);
+				if (until - 1 > now) unchanged(until - 1);
 				if (next === undefined || next > now + BEFORE_FORGETTING_MS) return;
 				expect(next).toBeGreaterThan(now);
 				expect(nextTimerMs(tickAt(next).state)).not.toBe(next);

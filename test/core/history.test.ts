@@ -101,7 +101,10 @@ describe("a core that ends at any record", () => {
 				const core = run([...words], pace);
 				const waiting = core.log.filter(({ position, envelope }) => position > core.readUpTo && !isOutput(envelope));
 				const expected = waiting.reduce(fold, core.state);
-				expect(digest(core.recovered().state)).toBe(digest(expected));
+				const recovered = core.recovered();
+				expect(digest(recovered.state)).toBe(digest(expected));
+				// The newest cause that is named is the cursor.
+				expect(recovered.decidedUpTo).toBe(Math.max(0, ...core.log.map(({ envelope }) => envelope.causeposition ?? 0)));
 			}),
 			{ numRuns: 150 },
 		);

@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const copy = join(root, ".cache/mutants");
+// Two runs at a time do not meet.
+const copy = join(root, `.cache/mutants-${process.pid}`);
 const LEFT_OUT = new Set(["node_modules", ".git", "dist", ".cache"]);
 const TEST_WITHIN_MS = 120_000;
 
@@ -23,7 +24,6 @@ if (chosen.length === 0) {
 }
 
 const makeCopy = () => {
-	rmSync(copy, { recursive: true, force: true });
 	mkdirSync(copy, { recursive: true });
 	for (const entry of readdirSync(root)) if (!LEFT_OUT.has(entry)) cpSync(join(root, entry), join(copy, entry), { recursive: true });
 	symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
@@ -55,6 +55,7 @@ const plant = ({ file, find, replace, test }) => {
 	return /No test files found|Failed to resolve|Transform failed/.test(said) ? { outcome: "did not run", said } : { outcome: "caught" };
 };
 
+process.on("exit", () => rmSync(copy, { recursive: true, force: true }));
 makeCopy();
 const tests = [...new Set(chosen.map(({ test }) => test))];
 process.stderr.write(`${chosen.length} mutants; first ${tests.length} test files without any ...\n`);
@@ -75,5 +76,5 @@ for (const mutant of chosen) {
 }
 const caught = results.filter(({ outcome }) => outcome === "caught").length;
 if (values.json) process.stdout.write(`${JSON.stringify({ schema: "orion.mutants/1", results })}\n`);
-process.stdout.write(`${caught} caught, ${results.length - caught} not caught, of ${results.length}\n`);
+process.stdout.write(`${caught} caught, ${results.length - caught} survived\n`);
 process.exit(caught === results.length ? 0 : 1);

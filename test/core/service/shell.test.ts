@@ -298,7 +298,7 @@ describe("a full disk (LOSS-7)", () => {
 		expect((await machine.replay()).divergence).toBeUndefined();
 	});
 
-	test("does not keep core from ending; what it could not record it decides at the next start", async () => {
+	test("does not keep core from ending; what it could not record it decides at the next start", { timeout: 5_000 }, async () => {
 		const { machine, core } = await stuck();
 		machine.host.files.full = true;
 		const stopped = core.shell.stop();
