@@ -1,6 +1,6 @@
 // Connects tests to a real mesh: `orion up` as a process of its own on free ports, in a folder of its own, asked over its own API.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,14 @@ export const until = async <T>(what: string, ask: () => Promise<T | undefined> |
 		});
 	}
 	throw new Error(`not within ${withinMs} ms: ${what}${last === undefined ? "" : ` (${last instanceof Error ? last.message : String(last)})`}`);
+};
+
+const isZombie = (pid: number): boolean => {
+	try {
+		return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+	} catch {
+		return true;
+	}
 };
 
 export interface LogLine {
@@ -125,9 +133,18 @@ export class TestMesh {
 		return this.#exit;
 	}
 
+	/** Processes that the mesh started and that are still its own. */
+	#children(): readonly number[] {
+		const pid = this.#process?.exitCode === null && this.#process.signalCode === null ? this.#process.pid : undefined;
+		if (pid === undefined) return [];
+		return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+	}
+
 	async remove(): Promise<void> {
+		const agents = this.#children();
 		await this.kill();
-		// An agent whose mesh was killed is still on its way out.
+		// The agent sees that its mesh is gone and leaves; its folder goes after it, or it would write into what is being removed.
+		for (const pid of agents) await until("the agent has left", () => (existsSync(`/proc/${pid}/fd`) && !isZombie(pid) ? undefined : true));
 		rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 	}
 
