@@ -1,6 +1,7 @@
 // Connects the suites: `unit` decides in seconds, `thorough` explores crashes and real processes, `system` starts a whole mesh on loopback.
 import { defineConfig } from "vitest/config";
 
+const SETUP = ["test/support/seed.ts"];
 const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts"];
 const THOROUGH = [
 	"test/agents/agent-process.test.ts",
@@ -17,9 +18,9 @@ const THOROUGH = [
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH], testTimeout: 30_000 } },
-			{ test: { name: "thorough", include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },
-			{ test: { name: "system", include: SYSTEM, testTimeout: 180_000, hookTimeout: 60_000, fileParallelism: false } },
+			{ test: { name: "unit", setupFiles: SETUP, include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH], testTimeout: 30_000 } },
+			{ test: { name: "thorough", setupFiles: SETUP, include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },
+			{ test: { name: "system", setupFiles: SETUP, include: SYSTEM, testTimeout: 180_000, hookTimeout: 60_000, fileParallelism: false } },
 		],
 	},
 });

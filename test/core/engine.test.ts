@@ -172,6 +172,30 @@ describe("timers", () => {
 		);
 	});
 
+	test("a repair whose symptom is clear is looked at exactly when it has stayed clear long enough, and late by nothing (HARM-5)", () => {
+		const rig = new EngineRig();
+		rig.down();
+		rig.receipt(rig.action(), "done");
+		rig.tick(700);
+		rig.up();
+		const clearForMs = shippedPolicy().content.actions.find(({ id }) => id === "process.restart")?.clearForMs ?? 0;
+		const due = rig.engineMs + clearForMs;
+		expect(nextTimerMs(rig.state)).toBe(due);
+		expect(types(rig.tickTo(due - 1))).toEqual([]);
+		expect(types(rig.tickTo(due))).toContain("outcome.verified");
+	});
+
+	test("a repair whose symptom stays is looked at exactly when its time is over (HARM-5)", () => {
+		const rig = new EngineRig();
+		rig.down();
+		rig.receipt(rig.action(), "done");
+		const withinMs = shippedPolicy().content.actions.find(({ id }) => id === "process.restart")?.withinMs ?? 0;
+		const due = rig.engineMs + withinMs;
+		expect(nextTimerMs(rig.state)).toBe(due);
+		expect(types(rig.tickTo(due - 1))).toEqual([]);
+		expect(types(rig.tickTo(due))).toContain("outcome.failed");
+	});
+
 	test("property: where no timer is ahead, time alone changes nothing", () => {
 		fc.assert(
 			fc.property(stories(30), (words) => {
