@@ -44,6 +44,7 @@ export const ERRORS = {
 	),
 	LOG_CLOSED: kind("ours", true, 1, "the log is closed"),
 	NOT_RUNNING: kind("operator", true, 3, "no mesh answers at {url}. Start one with `orion up`, or name another with --url or --data."),
+	DEMO_NOT_STARTED: kind("operator", true, 1, "the demo's mesh did not start ({detail}). Try `orion up` in an empty folder; it says more."),
 	UNREACHABLE: kind("peer", true, 3, "{url} did not answer ({detail})."),
 	TOKEN_MISSING: kind("operator", false, 4, "no token in {file}. It is made at the first `orion up`; name another with --token-file."),
 	NOT_AUTHENTICATED: kind("caller", false, 4, "the credential was refused. Check the token file, or the user and password of the node."),

@@ -5,7 +5,7 @@ import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
 import type { LogsOptions } from "./logs.ts";
-import { type Host, Interrupted, runIn, type Session } from "./session.ts";
+import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import { register as registerUp } from "./up.ts";
 
 const INTERRUPTED = 130;
@@ -184,6 +184,18 @@ const changeCommands = (program: Command, bind: Bind): void => {
 		);
 };
 
+const demoCommand = (program: Command, host: Host, onExit: (code: number) => void): void => {
+	program
+		.command("demo")
+		.description("the whole story in under a minute: a mesh of its own, real services, killed, repaired, explained; removed afterwards")
+		.option("--keep", "leave the demo's folder where it is, to look at it")
+		.addHelpText("after", examples("orion demo", "orion demo --json > demo.json"))
+		.action(async (options: { keep?: boolean }, command: Command) => {
+			const { runDemo } = await import("./demo.ts");
+			onExit(await runToEnd(host, command, (session) => runDemo(session, options)));
+		});
+};
+
 const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void): Command => {
 	const bind: Bind =
 		<A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) =>
@@ -221,6 +233,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 		.addHelpText("before", EXAMPLES)
 		.addHelpText("after", EXIT_CODES);
 	registerUp(program);
+	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	changeCommands(program, bind);
 	return program;

@@ -108,3 +108,7 @@ export const runIn = async (host: Host, command: Command, work: (session: Sessio
 	interrupted.catch(() => undefined);
 	return Promise.race([work(new Session(host, command.optsWithGlobals<GlobalFlags>())), interrupted]);
 };
+
+/** Runs a command that takes back what it made before it ends, also after Ctrl-C. */
+export const runToEnd = (host: Host, command: Command, work: (session: Session) => Promise<number>): Promise<number> =>
+	work(new Session(host, command.optsWithGlobals<GlobalFlags>()));

@@ -1,0 +1,66 @@
+// Connects `orion demo` to a terminal: tells the story as it happens, or prints it as JSON, and says at the end whether all of it was true.
+import { EXPLAIN, QUARANTINE } from "../demo/chapters-record.ts";
+import { REPAIR, SURVIVE } from "../demo/chapters-repair.ts";
+import { PLAY } from "../demo/play.ts";
+import { Stage } from "../demo/stage.ts";
+import { type Listener, type Step, tellAll } from "../demo/story.ts";
+import { plain, wrap } from "./layout.ts";
+import type { Session } from "./session.ts";
+
+export interface DemoOptions {
+	readonly keep?: boolean;
+}
+
+const CHAPTERS = [...REPAIR, ...QUARANTINE, ...SURVIVE, ...EXPLAIN];
+const TIME_WIDTH = 9;
+
+/** People read it on stdout as it happens; with --json it is progress, and goes to stderr. */
+const listenerOf = (session: Session): Listener => {
+	const { paint, json, width } = session;
+	const out = (text: string): void => (json ? session.note(text) : session.say(text));
+	return {
+		begins: (number, { title }) => out(`\n${paint.bold(`${number}  ${wrap(title, width, "   ")}`)}`),
+		says: ({ ms, text }) => {
+			const time = `${(ms / 1_000).toFixed(2)} s`.padStart(TIME_WIDTH);
+			out(`${paint.dim(time)}  ${wrap(plain(text), width, " ".repeat(TIME_WIDTH + 2))}`);
+		},
+		shows: (command, output) => {
+			out(`${" ".repeat(TIME_WIDTH + 2)}${paint.cyan(`$ ${command}`)}`);
+			for (const line of output.trimEnd().split("\n")) if (line !== "") out(`${" ".repeat(TIME_WIDTH + 2)}${line}`);
+		},
+		ends: ({ ok, failed }) => {
+			if (!ok) out(`${" ".repeat(TIME_WIDTH - 6)}${paint.red("FAILED")}  ${wrap(plain(failed ?? ""), width, " ".repeat(TIME_WIDTH + 2))}`);
+		},
+	};
+};
+
+const told = (session: Session, steps: readonly Step[], ms: number): void => {
+	const { paint } = session;
+	const failed = steps.filter(({ ok }) => !ok);
+	const seconds = (ms / 1_000).toFixed(1);
+	session.say("");
+	if (failed.length === 0)
+		session.say(`${paint.green(`all ${steps.length} steps are true`)}, in ${seconds} s; the demo's mesh is stopped, and its folder removed`);
+	else session.say(paint.red(`${failed.length} of ${steps.length} steps failed: ${failed.map(({ id }) => id).join(", ")}`));
+};
+
+export const runDemo = async (session: Session, options: DemoOptions): Promise<number> => {
+	const { host } = session;
+	const beganMs = performance.now();
+	const [program = "orion"] = process.argv.slice(1);
+	const stage = await Stage.make({ program, nodeArgs: process.execArgv, signal: host.interrupted }, PLAY);
+	const intro = `a mesh of its own, in ${stage.folder}, with three small services; every figure below is measured now`;
+	let steps: readonly Step[] = [];
+	try {
+		const readyMs = await stage.start();
+		(session.json ? session.note : session.say).call(session, `${intro}\nready after ${readyMs} ms, at N0: it observes and executes nothing`);
+		steps = await tellAll(stage, CHAPTERS, listenerOf(session), host.interrupted);
+	} finally {
+		await stage.close(options.keep === true);
+	}
+	const ms = Math.round(performance.now() - beganMs);
+	const ok = steps.every((step) => step.ok);
+	if (session.json) session.print({ schema: "orion.demo/1", ok, ms, steps });
+	else told(session, steps, ms);
+	return ok ? 0 : 1;
+};
