@@ -381,6 +381,84 @@ untilEngineMs: number
 }
 
 /**
+ * A person may answer asks in a chat from now on.
+ */
+export interface ChatBound {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * number of the person at that channel; names change hands
+ */
+user: string
+/**
+ * as the person calls himself
+ */
+name: string
+/**
+ * first half of the invitation's hash
+ */
+invite: string
+/**
+ * who invited
+ */
+by: string
+}
+
+/**
+ * Somebody was invited to answer asks in a chat; the invitation itself is not recorded.
+ */
+export interface ChatInvited {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * first half of the invitation's hash
+ */
+invite: string
+/**
+ * who invited
+ */
+by: string
+/**
+ * how long it can be used, milliseconds
+ */
+forMs: number
+}
+
+/**
+ * Something that came by a chat did not count.
+ */
+export interface ChatRefused {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * why it did not count
+ */
+reason: ("no-sender" | "bot" | "not-private" | "anonymous" | "forwarded" | "edited" | "through-a-bot" | "inline-mode" | "not-text" | "another-kind" | "malformed" | "stranger" | "invite-unknown" | "forged" | "another-message" | "over" | "used" | "unknown-ask")
+/**
+ * number of the person at that channel; names change hands
+ */
+user?: string
+/**
+ * as the person calls himself
+ */
+name?: string
+/**
+ * approval
+ */
+approval?: string
+/**
+ * refusals of the same source before it that were only counted
+ */
+count?: number
+}
+
+/**
  * Time as a record: engine time never goes backwards.
  */
 export interface ClockTick {
@@ -565,6 +643,29 @@ every?: string
  * folder with policy files that replace the built-in ones of the same name
  */
 policies?: string
+/**
+ * approvals in a Telegram chat
+ */
+telegram?: {
+/**
+ * file with the bot's token, readable by its owner only
+ */
+tokenFile: string
+/**
+ * who may answer asks, beside those who were invited
+ * 
+ * Items: number of a Telegram user who may answer asks
+ */
+admins?: number[]
+/**
+ * asks sent to a chat in an hour (default 20); the rest wait in one digest
+ */
+asksPerHour?: number
+/**
+ * server of the Bot API (default https://api.telegram.org)
+ */
+api?: string
+}
 }
 
 /**
@@ -2461,6 +2562,9 @@ export interface RecordTypes {
 	"dev.orion.alert.resolved.v1": AlertResolved;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
+	"dev.orion.chat.bound.v1": ChatBound;
+	"dev.orion.chat.invited.v1": ChatInvited;
+	"dev.orion.chat.refused.v1": ChatRefused;
 	"dev.orion.clock.tick.v1": ClockTick;
 	"dev.orion.decision.made.v1": DecisionMade;
 	"dev.orion.engine.started.v1": EngineStarted;
@@ -2503,6 +2607,9 @@ export interface Contracts {
 	"alert.resolved": AlertResolved;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
+	"chat.bound": ChatBound;
+	"chat.invited": ChatInvited;
+	"chat.refused": ChatRefused;
 	"clock.tick": ClockTick;
 	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;

@@ -34,6 +34,10 @@ const SENTENCES: Sentences = {
 	"dev.orion.alert.resolved.v1": ({ data }) => `alert ${data.name} is over${because(data.summary)}`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
 	"dev.orion.breaker.opened.v1": ({ data }) => `the breaker of ${data.key} opened after ${data.failures} failed repairs in a row`,
+	"dev.orion.chat.bound.v1": ({ data }) => `${data.name} (${data.channel} ${data.user}) may answer asks, invited by ${data.by}`,
+	"dev.orion.chat.invited.v1": ({ data }) => `${data.by} invited somebody to answer asks on ${data.channel}, for ${sayDuration(data.forMs)}`,
+	"dev.orion.chat.refused.v1": ({ data }) =>
+		`${data.channel}: ${data.user === undefined ? "something" : `${data.name ?? "somebody"} (${data.user})`} did not count: ${data.reason}${data.count === undefined ? "" : `, after ${data.count} more`}`,
 	"dev.orion.clock.tick.v1": ({ data }) => `clock: ${sayDuration(data.engineMs)} of engine time, ${data.quality}`,
 	"dev.orion.decision.made.v1": ({ data }) => `${data.verdict.toUpperCase()}: ${data.why} (${data.decision})`,
 	"dev.orion.engine.started.v1": ({ data }) =>
@@ -91,6 +95,7 @@ const GRAVITY: Readonly<Partial<Record<RecordType, Gravity>>> = {
 	"dev.orion.alert.resolved.v1": "good",
 	"dev.orion.breaker.closed.v1": "good",
 	"dev.orion.breaker.opened.v1": "error",
+	"dev.orion.chat.refused.v1": "warning",
 	"dev.orion.incident.resolved.v1": "good",
 	"dev.orion.log.gap.v1": "warning",
 	"dev.orion.log.loss.v1": "error",
