@@ -85,6 +85,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 		)
 		.action(bind(async (session, options: LogsOptions) => (await import("./logs.ts")).showLogs(session, options)));
 	program
+		.command("reconciliation")
+		.description("what nodes did, refused and saw while they heard no core, and what each may do alone the next time")
+		.addHelpText("after", examples("orion reconciliation", "orion reconciliation --json"))
+		.action(bind(async (session) => (await import("./reconciliation.ts")).showReconciliations(session)));
+	program
 		.command("replay")
 		.description("run the whole log through the engine again; exit 8 at the first byte that differs")
 		.addHelpText("after", examples("orion replay", "orion replay --data /srv/orion    # works without a running mesh, too"))

@@ -1,7 +1,8 @@
 // Composition of one node's agent: identity, session, outbox, gate, capabilities and the two connections. Chooses what belongs together, decides nothing.
 
-import type { RecordTypes } from "../../contracts/envelope.ts";
+import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
+import { Alone } from "../../edge/alone.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
 import { CoreWatch } from "../../edge/core-watch.ts";
@@ -117,6 +118,29 @@ const openObedience = (options: AgentOptions, { sessions, outbox, journal }: Kep
 	return { watch, commands };
 };
 
+/** What this node may do while it hears no core. */
+const openAlone = (
+	{ config, files, clock, timers, capabilities, note }: AgentOptions,
+	{ sessions, outbox, journal }: Kept,
+	{ watch, commands }: Obedience,
+): Promise<Alone> =>
+	Alone.open({
+		mesh: config.mesh,
+		node: config.node,
+		keys: coreKeysOf("node.json", config.coreKeys),
+		files,
+		sessions,
+		clock,
+		timers,
+		note,
+		runner: runnerOf(capabilities),
+		safety: () => watch.safety,
+		heardLevel: () => watch.heard.level,
+		busy: () => commands.busy,
+		emit: (type, data) => outbox.emit(type, data),
+		termCounter: () => Math.max(watch.heard.term?.counter ?? 0, journal.marks.coreTerm?.counter ?? 0),
+	});
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, capabilities, note } = options;
@@ -133,18 +157,25 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 		if (commands.recovered && watch.safety === "working") channels.safety.ready();
 	};
 	const { watch, commands } = openObedience(options, kept, onWorking, sayEverything);
-	const channels = openChannels(options, { ...kept, watch, commands, onWorking, sayEverything });
+	const alone = await openAlone(options, kept, { watch, commands });
+	const channels = openChannels(options, { ...kept, watch, commands, alone, onWorking, sayEverything });
 
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	const context: CapabilityContext = { emit: (type, data) => outbox.emit(type, data), measure: (data) => channels.data.measure(data), clock, timers, note };
+	const emit = async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
+		await outbox.emit(type, data);
+		alone.observed(type, data);
+	};
+	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
 	onWorking();
+	alone.start();
 
 	return {
 		stop: async (reason) => {
+			await alone.stop();
 			await Promise.all(capabilities.map((capability) => capability.stop(reason)));
 			if (reason === "agent-stop") note("flushed", { all: await outbox.flushed(FLUSH_WITHIN_MS), waiting: outbox.waiting });
 			watch.stop();
@@ -156,6 +187,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 };
 
 interface Parts extends Kept, Obedience {
+	readonly alone: Alone;
 	readonly onWorking: () => void;
 	readonly sayEverything: () => void;
 }
@@ -163,7 +195,7 @@ interface Parts extends Kept, Obedience {
 /** Data first: it settles the session. The safety connection follows, because its will names that session. */
 const openChannels = (options: AgentOptions, parts: Parts): { readonly data: DataChannel; readonly safety: SafetyChannel } => {
 	const { config, connect, timers, random, note } = options;
-	const { voice, outbox, sessions, watch, commands, onWorking, sayEverything } = parts;
+	const { voice, outbox, sessions, watch, commands, alone, onWorking, sayEverything } = parts;
 	const common = { node: config.node, connect, timers, random, note, voice };
 	let linked = { data: false, safety: false };
 	const link = (change: Partial<typeof linked>): void => {
@@ -197,6 +229,7 @@ const openChannels = (options: AgentOptions, parts: Parts): { readonly data: Dat
 		...common,
 		outbox,
 		onCommand: (action, bytes) => void commands.receive(action, bytes),
+		onBundle: (bytes) => void alone.bundle(bytes),
 		onWatermark,
 		onUp: () => {
 			link({ data: true });

@@ -345,6 +345,137 @@ threshold?: number
 }
 
 /**
+ * What a node may do by itself while it hears no core.
+ */
+export interface AllowanceGranted {
+/**
+ * node
+ */
+node: string
+/**
+ * rises with each grant to this node
+ */
+number: number
+/**
+ * session of the node that it is for, or a later one
+ */
+counter: number
+/**
+ * newest grant of which everything that was done under it is counted in this one
+ */
+reconciled: number
+/**
+ * time alone for which it can be used, milliseconds
+ */
+validMs: number
+/**
+ * uses that are left, by row
+ */
+left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+/**
+ * why it is granted anew
+ */
+why: ("first" | "reconciled" | "time" | "policy")
+}
+
+/**
+ * A node did something by itself while it heard no core.
+ */
+export interface AloneActed {
+/**
+ * number of the allowance
+ */
+grant: number
+/**
+ * row of autonomy.yaml, alone
+ */
+row: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * what came of it
+ */
+outcome: ("done" | "failed" | "unknown")
+/**
+ * for a person
+ */
+detail?: string
+/**
+ * uses that are left of this row
+ */
+left: number
+}
+
+/**
+ * A node hears its core again after it was alone.
+ */
+export interface AloneEnded {
+/**
+ * number of the allowance that it had, 0: none
+ */
+grant: number
+/**
+ * how long it was alone this time, milliseconds
+ */
+aloneMs: number
+/**
+ * what it did by itself, count
+ */
+acted: number
+/**
+ * what it did not do, count
+ */
+refused: number
+}
+
+/**
+ * A node did not do by itself what a row speaks of.
+ */
+export interface AloneRefused {
+/**
+ * number of the allowance
+ */
+grant?: number
+/**
+ * row of autonomy.yaml, alone
+ */
+row: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * why not
+ */
+reason: ("no-grant" | "other-lineage" | "level" | "spent" | "over" | "busy" | "stopped" | "booting" | "disk-full")
+}
+
+/**
  * Attempts are allowed again.
  */
 export interface BreakerClosed {
@@ -720,6 +851,109 @@ ticks: {
  */
 [k: string]: number
 }
+}
+
+/**
+ * What nodes keep for the time without core; the payload of a compact JWS.
+ */
+export interface CoreBundle {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * which core
+ */
+coreTerm: {
+/**
+ * raised at each start of core
+ */
+counter: number
+/**
+ * key id
+ */
+keyId: string
+}
+/**
+ * rises with each bundle: the log position of what it says last
+ */
+version: number
+/**
+ * policy that it is from
+ */
+policyHash: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * what a node may do alone
+ */
+rows: {
+/**
+ * row of autonomy.yaml, alone
+ */
+id: string
+/**
+ * event of the node itself
+ */
+on: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * for a person
+ */
+says: string
+}[]
+/**
+ * allowance of each node
+ */
+grants: {
+/**
+ * node
+ */
+node: string
+/**
+ * rises with each grant to this node
+ */
+number: number
+/**
+ * session of the node that it is for, or a later one
+ */
+counter: number
+/**
+ * newest grant of which everything that was done under it is counted in this one
+ */
+reconciled: number
+/**
+ * time alone for which it can be used, milliseconds
+ */
+validMs: number
+/**
+ * uses that are left, by row
+ */
+left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+}[]
 }
 
 /**
@@ -1878,6 +2112,44 @@ with: {
  */
 says: string
 }[]
+/**
+ * what a node may do by itself while it hears no core; first row that matches
+ */
+alone?: {
+/**
+ * row
+ */
+id: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value; {node} and {service} are filled in
+ */
+[k: string]: string
+}
+/**
+ * what it does, for a person
+ */
+says: string
+/**
+ * event of the node itself
+ */
+on: string
+/**
+ * how often, in that time
+ */
+uses: number
+/**
+ * the time in which the uses count
+ */
+within: string
+}[]
 }
 
 /**
@@ -2550,6 +2822,42 @@ windowMs: number
 lastDetail: string
 }
 
+/**
+ * What a node saw, did and refused while it was alone, in one place.
+ */
+export interface ReconciliationMade {
+/**
+ * node
+ */
+node: string
+/**
+ * number of the allowance
+ */
+grant: number
+/**
+ * how long it was alone, milliseconds
+ */
+aloneMs: number
+/**
+ * records of what it did
+ * 
+ * Items: log position
+ */
+acted: number[]
+/**
+ * records of what it did not do
+ * 
+ * Items: log position
+ */
+refused: number[]
+/**
+ * incidents of this node in that time
+ * 
+ * Items: incident
+ */
+incidents: string[]
+}
+
 /** What is recorded in the log, by CloudEvents type. */
 export interface RecordTypes {
 	"dev.orion.action.asked.v1": ActionAsked;
@@ -2560,6 +2868,10 @@ export interface RecordTypes {
 	"dev.orion.action.undelivered.v1": ActionUndelivered;
 	"dev.orion.alert.firing.v1": AlertFiring;
 	"dev.orion.alert.resolved.v1": AlertResolved;
+	"dev.orion.allowance.granted.v1": AllowanceGranted;
+	"dev.orion.alone.acted.v1": AloneActed;
+	"dev.orion.alone.ended.v1": AloneEnded;
+	"dev.orion.alone.refused.v1": AloneRefused;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
 	"dev.orion.chat.bound.v1": ChatBound;
@@ -2592,6 +2904,7 @@ export interface RecordTypes {
 	"dev.orion.process.up.v1": ProcessUp;
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
+	"dev.orion.reconciliation.made.v1": ReconciliationMade;
 }
 
 /** Every contract, by name. */
@@ -2605,6 +2918,10 @@ export interface Contracts {
 	"action.undelivered": ActionUndelivered;
 	"alert.firing": AlertFiring;
 	"alert.resolved": AlertResolved;
+	"allowance.granted": AllowanceGranted;
+	"alone.acted": AloneActed;
+	"alone.ended": AloneEnded;
+	"alone.refused": AloneRefused;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"chat.bound": ChatBound;
@@ -2614,6 +2931,7 @@ export interface Contracts {
 	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;
+	"core.bundle": CoreBundle;
 	"decision.made": DecisionMade;
 	"engine.started": EngineStarted;
 	"envelope": Envelope;
@@ -2650,4 +2968,5 @@ export interface Contracts {
 	"process.up": ProcessUp;
 	"quarantine.entry": QuarantineEntry;
 	"quarantine.storm": QuarantineStorm;
+	"reconciliation.made": ReconciliationMade;
 }

@@ -13,6 +13,10 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"action.undelivered": validators.actionUndelivered,
 	"alert.firing": validators.alertFiring,
 	"alert.resolved": validators.alertResolved,
+	"allowance.granted": validators.allowanceGranted,
+	"alone.acted": validators.aloneActed,
+	"alone.ended": validators.aloneEnded,
+	"alone.refused": validators.aloneRefused,
 	"breaker.closed": validators.breakerClosed,
 	"breaker.opened": validators.breakerOpened,
 	"chat.bound": validators.chatBound,
@@ -22,6 +26,7 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"config.node": validators.configNode,
 	"config.orion": validators.configOrion,
 	"core.beacon": validators.coreBeacon,
+	"core.bundle": validators.coreBundle,
 	"decision.made": validators.decisionMade,
 	"engine.started": validators.engineStarted,
 	"envelope": validators.envelope,
@@ -58,6 +63,7 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"process.up": validators.processUp,
 	"quarantine.entry": validators.quarantineEntry,
 	"quarantine.storm": validators.quarantineStorm,
+	"reconciliation.made": validators.reconciliationMade,
 };
 
 /** Contracts of what travels in an envelope: records and the pulse. The others are files, signed payloads and what core tells a node. */
@@ -70,6 +76,10 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"action.undelivered",
 	"alert.firing",
 	"alert.resolved",
+	"allowance.granted",
+	"alone.acted",
+	"alone.ended",
+	"alone.refused",
 	"breaker.closed",
 	"breaker.opened",
 	"chat.bound",
@@ -103,6 +113,7 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"process.up",
 	"quarantine.entry",
 	"quarantine.storm",
+	"reconciliation.made",
 ];
 
 /** Top-level fields that each contract names; others are kept and reported once. */
@@ -116,6 +127,10 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"action.undelivered": ["action","node","why"],
 	"alert.firing": ["name","severity","summary","labels","value","threshold"],
 	"alert.resolved": ["name","severity","summary","labels","value","threshold"],
+	"allowance.granted": ["node","number","counter","reconciled","validMs","left","why"],
+	"alone.acted": ["grant","row","action","args","outcome","detail","left"],
+	"alone.ended": ["grant","aloneMs","acted","refused"],
+	"alone.refused": ["grant","row","action","args","reason"],
 	"breaker.closed": ["key","why","by"],
 	"breaker.opened": ["key","failures","untilEngineMs"],
 	"chat.bound": ["channel","user","name","invite","by"],
@@ -125,6 +140,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host"],
 	"config.orion": ["node","mqtt","http","processes","host","policies","telegram"],
 	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks"],
+	"core.bundle": ["v","mesh","coreTerm","version","policyHash","level","rows","grants"],
 	"decision.made": ["decision","incident","verdict","action","args","node","risk","level","why","rows","facts","guards","change"],
 	"engine.started": ["code","stateSchema","policyHash","coreTerm","decidedUpTo","downtimeMs","engineMs"],
 	"envelope": ["specversion","id","source","type","subject","time","datacontenttype","dataschema","data","mesh","session","lane","seq","mono","correlationid","causationid","causeposition","traceparent","recordedtime","policyhash","clockquality"],
@@ -151,7 +167,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"person.asked": ["incident","why","suggestion"],
 	"policy.actions": ["version","actions"],
 	"policy.activated": ["hash","content","files"],
-	"policy.autonomy": ["version","gate","remedies"],
+	"policy.autonomy": ["version","gate","remedies","alone"],
 	"policy.correlation": ["version","rules"],
 	"policy.limits": ["version","reopenWithin","evidencePerIncidentMax","forgetResolvedAfter","receiptWithin","askTimesMax"],
 	"policy.robot": ["version","model","title","linksMm","reachMm","jointDegrees","neighbourMinDegrees","slewDegreesPerSecond","heightsMm","restReachMm","centreOfMassMm","marginMinMm","bodyLimits","strideMaxMm","turnMaxDegrees","gaits","powerGroups","powerGapMs","riseMs","sit","batteryMv","legs"],
@@ -161,4 +177,5 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"process.up": ["service","pid","startTicks","how","action","starts"],
 	"quarantine.entry": ["identity","topic","code","contract","pointer","detail","bytesBase64","bytes"],
 	"quarantine.storm": ["identity","count","windowMs","lastDetail"],
+	"reconciliation.made": ["node","grant","aloneMs","acted","refused","incidents"],
 };

@@ -32,6 +32,18 @@ const SENTENCES: Sentences = {
 	"dev.orion.action.undelivered.v1": ({ data }) => `${data.action} did not happen: ${data.why}`,
 	"dev.orion.alert.firing.v1": ({ data }) => `alert ${data.name}: ${data.summary}`,
 	"dev.orion.alert.resolved.v1": ({ data }) => `alert ${data.name} is over${because(data.summary)}`,
+	"dev.orion.allowance.granted.v1": ({ data }) =>
+		`${data.node} may do alone: ${
+			Object.entries(data.left)
+				.map(([row, uses]) => `${row} ${uses}x`)
+				.join(", ") || "nothing"
+		} (allowance ${data.number}, ${data.why})`,
+	"dev.orion.alone.acted.v1": ({ data, source }) =>
+		`${nodeOfSource(source) ?? source} did ${data.action}${pairs(data.args)} by itself: ${data.outcome}${because(data.detail)}; ${data.left} left`,
+	"dev.orion.alone.ended.v1": ({ data, source }) =>
+		`${nodeOfSource(source) ?? source} was alone for ${sayDuration(data.aloneMs)}: ${data.acted} done, ${data.refused} refused`,
+	"dev.orion.alone.refused.v1": ({ data, source }) =>
+		`${nodeOfSource(source) ?? source} did not do ${data.action}${pairs(data.args)} by itself: ${data.reason}`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
 	"dev.orion.breaker.opened.v1": ({ data }) => `the breaker of ${data.key} opened after ${data.failures} failed repairs in a row`,
 	"dev.orion.chat.bound.v1": ({ data }) => `${data.name} (${data.channel} ${data.user}) may answer asks, invited by ${data.by}`,
@@ -78,6 +90,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.process.flapping.v1": ({ data }) => `${data.service} ended ${data.downs} times in ${sayDuration(data.windowMs)}`,
 	"dev.orion.process.stopped.v1": ({ data }) => `${data.service} was stopped on purpose (${data.why})`,
 	"dev.orion.process.up.v1": ({ data }) => `${data.service} runs${data.how === "running" ? "" : `, ${data.how}`}, pid ${data.pid}`,
+	"dev.orion.reconciliation.made.v1": ({ data }) =>
+		`${data.node} is back after ${sayDuration(data.aloneMs)} alone: ${data.acted.length} done, ${data.refused.length} refused, ${data.incidents.length} incidents`,
 	"dev.orion.quarantine.entry.v1": ({ data }) => `a message of ${data.identity} went into quarantine: ${data.detail}`,
 	"dev.orion.quarantine.storm.v1": ({ data }) => `${data.count} more bad messages of ${data.identity} in ${sayDuration(data.windowMs)} were not kept`,
 };
@@ -93,6 +107,8 @@ type Gravity = Severity | "good";
 const GRAVITY: Readonly<Partial<Record<RecordType, Gravity>>> = {
 	"dev.orion.action.undelivered.v1": "warning",
 	"dev.orion.alert.resolved.v1": "good",
+	"dev.orion.alone.acted.v1": "warning",
+	"dev.orion.alone.refused.v1": "warning",
 	"dev.orion.breaker.closed.v1": "good",
 	"dev.orion.breaker.opened.v1": "error",
 	"dev.orion.chat.refused.v1": "warning",

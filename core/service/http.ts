@@ -9,6 +9,7 @@ import { checkContract, parseJson } from "../../contracts/envelope.ts";
 import { fault, OrionError } from "../../contracts/errors.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
+import { reconciliationsAnswer } from "./http-alone.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, onlyWithToken, readBody } from "./http-guard.ts";
 import { incidentAnswer, why } from "./http-why.ts";
@@ -38,6 +39,7 @@ type Api = Hono<{ Bindings: HttpBindings }>;
 
 const LOG_LIMIT_MAX = 1_000;
 const INCIDENTS_LIMIT_MAX = 500;
+const RECONCILIATIONS_LIMIT_MAX = 50;
 const NAME_LENGTH_MAX = 128;
 
 const usage = (detail: string): OrionError => new OrionError("USAGE", { detail });
@@ -94,6 +96,7 @@ const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen
 	});
 	app.get("/state/incidents/:id", async (c) => c.json(must(await incidentAnswer(threads, seen(), c.req.param("id")))));
 	app.get("/why/:id", async (c) => c.json(must(await why(desk, threads, seen(), c.req.param("id")))));
+	app.get("/state/reconciliations", async (c) => c.json(await reconciliationsAnswer(desk, seen(), numberFrom(c, "limit", 10, RECONCILIATIONS_LIMIT_MAX))));
 	app.get("/state/log", async (c) => {
 		const { first } = desk.info();
 		const from = numberFrom(c, "from", first, Number.MAX_SAFE_INTEGER);
