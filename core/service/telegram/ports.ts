@@ -1,5 +1,5 @@
 // What the Telegram channel asks of the Bot API and of the mesh, so that both can be another one in tests.
-import type { RecordType, RecordTypes } from "../../../contracts/envelope.ts";
+import type { RecordTypes } from "../../../contracts/envelope.ts";
 import type { Result } from "../../../contracts/result.ts";
 import type { Level } from "../../policy.ts";
 
@@ -101,5 +101,3 @@ export interface ChatDesk {
 	/** Engine time, milliseconds: never backwards, and not the wall's. */
 	engineMs(): number;
 }
-
-export type { RecordType };

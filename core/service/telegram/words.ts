@@ -12,7 +12,7 @@ export const visible = (text: string): string => text.replace(UNSEEN, "").replac
 export const safe = (text: string): string => visible(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 /** The Bot API counts characters after the tags are taken away; with room for what is added later. */
-export const HTML_LENGTH_MAX = 3_600;
+const HTML_LENGTH_MAX = 3_600;
 
 const row = (label: string, text: string): string => `<b>${label}</b> ${safe(text)}`;
 
