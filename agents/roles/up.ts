@@ -92,10 +92,14 @@ const prepareAgent = async (
 	config: FoundConfig,
 ): Promise<void> => {
 	await keptFiles(folder);
-	const { processes = {}, host = {} } = config.value;
+	const { processes = {}, host = {}, systemd, docker } = config.value;
 	const coreKeys = [{ keyId: core.key.keyId, publicKey: core.key.publicKey }];
 	const password = await register.renew(node);
-	const text = JSON.stringify({ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host }, null, "\t");
+	const text = JSON.stringify(
+		{ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host, systemd, docker },
+		null,
+		"\t",
+	);
 	await writeKept(folder, "node.json", `${text}\n`, 0o600);
 };
 

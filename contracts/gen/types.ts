@@ -699,6 +699,36 @@ host?: {
  */
 every?: string
 }
+/**
+ * systemd units that this node looks after
+ */
+systemd?: {
+/**
+ * units of systemd that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: unit
+ */
+units: string[]
+/**
+ * units of the user's own manager instead of the system's
+ */
+user?: boolean
+}
+/**
+ * containers that this node looks after
+ */
+docker?: {
+/**
+ * containers that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: name
+ */
+containers: string[]
+/**
+ * socket of the Engine (default /var/run/docker.sock)
+ */
+socket?: string
+}
 }
 
 /**
@@ -796,6 +826,36 @@ asksPerHour?: number
  * server of the Bot API (default https://api.telegram.org)
  */
 api?: string
+}
+/**
+ * systemd units that this node looks after
+ */
+systemd?: {
+/**
+ * units of systemd that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: unit
+ */
+units: string[]
+/**
+ * units of the user's own manager instead of the system's
+ */
+user?: boolean
+}
+/**
+ * containers that this node looks after
+ */
+docker?: {
+/**
+ * containers that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: name
+ */
+containers: string[]
+/**
+ * socket of the Engine (default /var/run/docker.sock)
+ */
+socket?: string
 }
 }
 
@@ -2858,6 +2918,76 @@ refused: number[]
 incidents: string[]
 }
 
+/**
+ * A unit or container that this node looks after does not run, or is not healthy.
+ */
+export interface ServiceDown {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * as its runtime calls it
+ */
+state: string
+/**
+ * exit code
+ */
+exitCode?: number
+/**
+ * last words, for a person
+ */
+detail?: string
+}
+
+/**
+ * A unit or container that this node looks after was stopped on purpose.
+ */
+export interface ServiceStopped {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * by an action of the mesh, or by somebody at the node
+ */
+why: ("action" | "person")
+/**
+ * action that stopped it
+ */
+action?: string
+}
+
+/**
+ * A unit or container that this node looks after runs.
+ */
+export interface ServiceUp {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * as its runtime calls it
+ */
+state: string
+/**
+ * action that restarted it
+ */
+action?: string
+}
+
 /** What is recorded in the log, by CloudEvents type. */
 export interface RecordTypes {
 	"dev.orion.action.asked.v1": ActionAsked;
@@ -2905,6 +3035,9 @@ export interface RecordTypes {
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
 	"dev.orion.reconciliation.made.v1": ReconciliationMade;
+	"dev.orion.service.down.v1": ServiceDown;
+	"dev.orion.service.stopped.v1": ServiceStopped;
+	"dev.orion.service.up.v1": ServiceUp;
 }
 
 /** Every contract, by name. */
@@ -2969,4 +3102,7 @@ export interface Contracts {
 	"quarantine.entry": QuarantineEntry;
 	"quarantine.storm": QuarantineStorm;
 	"reconciliation.made": ReconciliationMade;
+	"service.down": ServiceDown;
+	"service.stopped": ServiceStopped;
+	"service.up": ServiceUp;
 }

@@ -64,6 +64,9 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"quarantine.entry": validators.quarantineEntry,
 	"quarantine.storm": validators.quarantineStorm,
 	"reconciliation.made": validators.reconciliationMade,
+	"service.down": validators.serviceDown,
+	"service.stopped": validators.serviceStopped,
+	"service.up": validators.serviceUp,
 };
 
 /** Contracts of what travels in an envelope: records and the pulse. The others are files, signed payloads and what core tells a node. */
@@ -114,6 +117,9 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"quarantine.entry",
 	"quarantine.storm",
 	"reconciliation.made",
+	"service.down",
+	"service.stopped",
+	"service.up",
 ];
 
 /** Top-level fields that each contract names; others are kept and reported once. */
@@ -137,8 +143,8 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"chat.invited": ["channel","invite","by","forMs"],
 	"chat.refused": ["channel","reason","user","name","approval","count"],
 	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes","bootId","monoMs"],
-	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host"],
-	"config.orion": ["node","mqtt","http","processes","host","policies","telegram"],
+	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host","systemd","docker"],
+	"config.orion": ["node","mqtt","http","processes","host","policies","telegram","systemd","docker"],
 	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks"],
 	"core.bundle": ["v","mesh","coreTerm","version","policyHash","level","rows","grants"],
 	"decision.made": ["decision","incident","verdict","action","args","node","risk","level","why","rows","facts","guards","change"],
@@ -178,4 +184,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"quarantine.entry": ["identity","topic","code","contract","pointer","detail","bytesBase64","bytes"],
 	"quarantine.storm": ["identity","count","windowMs","lastDetail"],
 	"reconciliation.made": ["node","grant","aloneMs","acted","refused","incidents"],
+	"service.down": ["service","runtime","state","exitCode","detail"],
+	"service.stopped": ["service","runtime","why","action"],
+	"service.up": ["service","runtime","state","action"],
 };

@@ -60,3 +60,6 @@ export const processUp: ValidateFunction;
 export const quarantineEntry: ValidateFunction;
 export const quarantineStorm: ValidateFunction;
 export const reconciliationMade: ValidateFunction;
+export const serviceDown: ValidateFunction;
+export const serviceStopped: ValidateFunction;
+export const serviceUp: ValidateFunction;

@@ -94,6 +94,10 @@ const SENTENCES: Sentences = {
 		`${data.node} is back after ${sayDuration(data.aloneMs)} alone: ${data.acted.length} done, ${data.refused.length} refused, ${data.incidents.length} incidents`,
 	"dev.orion.quarantine.entry.v1": ({ data }) => `a message of ${data.identity} went into quarantine: ${data.detail}`,
 	"dev.orion.quarantine.storm.v1": ({ data }) => `${data.count} more bad messages of ${data.identity} in ${sayDuration(data.windowMs)} were not kept`,
+	"dev.orion.service.down.v1": ({ data }) =>
+		`${data.service} (${data.runtime}) is ${data.state}${data.exitCode === undefined ? "" : `, exit code ${data.exitCode}`}${because(data.detail)}`,
+	"dev.orion.service.stopped.v1": ({ data }) => `${data.service} (${data.runtime}) was stopped on purpose (${data.why})`,
+	"dev.orion.service.up.v1": ({ data }) => `${data.service} (${data.runtime}) is ${data.state}`,
 };
 
 /** One sentence for a person. A type of another version of this code is named, not guessed at. */
@@ -124,6 +128,8 @@ const GRAVITY: Readonly<Partial<Record<RecordType, Gravity>>> = {
 	"dev.orion.process.up.v1": "good",
 	"dev.orion.quarantine.entry.v1": "warning",
 	"dev.orion.quarantine.storm.v1": "warning",
+	"dev.orion.service.down.v1": "error",
+	"dev.orion.service.up.v1": "good",
 };
 
 /** How grave a record is: as it says itself, else as its type is. */
