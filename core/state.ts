@@ -3,7 +3,7 @@ import type { ClockQuality } from "../contracts/time.ts";
 import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
-export const STATE_SCHEMA = 1;
+export const STATE_SCHEMA = 2;
 
 export interface EngineClock {
 	/** Engine time: milliseconds that the mesh has run, never backwards. Timers use this. */
@@ -107,6 +107,24 @@ export interface Target {
 	readonly executionsMs: readonly number[];
 }
 
+/** An order to stop that core keeps for a node, until the node says that it was released there. */
+export interface KeptOrder {
+	readonly order: string;
+	readonly verb: "stop" | "cut";
+	readonly by: string;
+	readonly via: string;
+	readonly atWallMs: number;
+}
+
+export interface StopView {
+	/** Oldest first. */
+	readonly orders: readonly KeptOrder[];
+	/** Those of them that a person released, and the node has not yet confirmed. */
+	readonly releasing: readonly string[];
+	/** True once the node itself said that it is stopped. */
+	readonly said: boolean;
+}
+
 export interface EngineState {
 	readonly schema: typeof STATE_SCHEMA;
 	readonly mesh: string;
@@ -123,6 +141,8 @@ export interface EngineState {
 	readonly incidentOf: Readonly<Record<string, string>>;
 	readonly actions: Readonly<Record<string, ActionRun>>;
 	readonly targets: Readonly<Record<string, Target>>;
+	/** Nodes that are stopped, or are to be. */
+	readonly stops: Readonly<Record<string, StopView>>;
 }
 
 export const emptyState = (mesh: string): EngineState => ({
@@ -139,6 +159,7 @@ export const emptyState = (mesh: string): EngineState => ({
 	incidentOf: {},
 	actions: {},
 	targets: {},
+	stops: {},
 });
 
 /** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */

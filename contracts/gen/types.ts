@@ -619,6 +619,42 @@ ticks: {
  */
 [k: string]: number
 }
+/**
+ * stops and cuts that core keeps: who missed one latches on hearing it
+ */
+stops?: {
+/**
+ * node id
+ */
+node: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * newest order
+ */
+order: string
+/**
+ * who ordered it
+ */
+by: string
+}[]
+/**
+ * releases that their nodes have not yet confirmed
+ */
+releases?: {
+/**
+ * node id
+ */
+node: string
+/**
+ * the orders that are released: one that came later still holds
+ * 
+ * Items: id of the order
+ */
+orders: string[]
+}[]
 }
 
 /**
@@ -1401,7 +1437,11 @@ tick: number
 /**
  * state of its safe-stop
  */
-safety: ("boot" | "working" | "alone" | "stopped")
+safety: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * newest order to stop that was heard in this session
+ */
+order?: string
 }
 
 /**
@@ -1416,6 +1456,68 @@ node: string
  * who
  */
 by: string
+}
+
+/**
+ * State of a node's safe-stop, said by the node when it changes and at each connection.
+ */
+export interface NodeSafety {
+/**
+ * whether it moves anything
+ */
+kind: ("still" | "mover")
+/**
+ * state of its safe-stop
+ */
+state: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * the stop or cut that holds; absent: none
+ */
+latch?: {
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * the orders that hold, oldest first
+ */
+orders: {
+/**
+ * id of the order
+ */
+order: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}[]
+/**
+ * orders that came while it was latched
+ */
+repeats: number
+}
+/**
+ * orders that were released here, newest last
+ * 
+ * Items: id of the order
+ */
+released: string[]
+/**
+ * row of the rules that brought it here
+ */
+cause?: string
+/**
+ * of a mover: raised at each arming and each stop
+ */
+armEpoch?: number
 }
 
 /**
@@ -2449,6 +2551,84 @@ windowMs: number
 lastDetail: string
 }
 
+/**
+ * What an order to stop or cut says of itself; one that says nothing readable is obeyed all the same.
+ */
+export interface StopOrder {
+/**
+ * format
+ */
+v: 1
+/**
+ * id of the order
+ */
+order: string
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * A person with the right to it took stops of a node back; the node is told until it says so.
+ */
+export interface StopReleased {
+/**
+ * the orders that are released: one that came later still holds
+ * 
+ * Items: id of the order
+ */
+orders: string[]
+/**
+ * node id
+ */
+node: string
+/**
+ * who released it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * A person or node ordered stop or cut; it was delivered before this was written.
+ */
+export interface StopRequested {
+/**
+ * id of the order
+ */
+order: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * node that was meant, or all
+ */
+node: string
+/**
+ * the nodes whose latch core keeps for it
+ * 
+ * Items: node id
+ */
+nodes: string[]
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
 /** What is recorded in the log, by CloudEvents type. */
 export interface RecordTypes {
 	"dev.orion.action.asked.v1": ActionAsked;
@@ -2475,6 +2655,7 @@ export interface RecordTypes {
 	"dev.orion.node.about.v1": NodeAbout;
 	"dev.orion.node.added.v1": NodeAdded;
 	"dev.orion.node.removed.v1": NodeRemoved;
+	"dev.orion.node.safety.v1": NodeSafety;
 	"dev.orion.node.state.v1": NodeState;
 	"dev.orion.outcome.failed.v1": OutcomeFailed;
 	"dev.orion.outcome.undone.v1": OutcomeUndone;
@@ -2488,6 +2669,8 @@ export interface RecordTypes {
 	"dev.orion.process.up.v1": ProcessUp;
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
+	"dev.orion.stop.released.v1": StopReleased;
+	"dev.orion.stop.requested.v1": StopRequested;
 }
 
 /** Every contract, by name. */
@@ -2523,6 +2706,7 @@ export interface Contracts {
 	"node.added": NodeAdded;
 	"node.pulse": NodePulse;
 	"node.removed": NodeRemoved;
+	"node.safety": NodeSafety;
 	"node.state": NodeState;
 	"node.verdict": NodeVerdict;
 	"node.watermark": NodeWatermark;
@@ -2543,4 +2727,7 @@ export interface Contracts {
 	"process.up": ProcessUp;
 	"quarantine.entry": QuarantineEntry;
 	"quarantine.storm": QuarantineStorm;
+	"stop.order": StopOrder;
+	"stop.released": StopReleased;
+	"stop.requested": StopRequested;
 }

@@ -35,6 +35,7 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"node.added": validators.nodeAdded,
 	"node.pulse": validators.nodePulse,
 	"node.removed": validators.nodeRemoved,
+	"node.safety": validators.nodeSafety,
 	"node.state": validators.nodeState,
 	"node.verdict": validators.nodeVerdict,
 	"node.watermark": validators.nodeWatermark,
@@ -55,6 +56,9 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"process.up": validators.processUp,
 	"quarantine.entry": validators.quarantineEntry,
 	"quarantine.storm": validators.quarantineStorm,
+	"stop.order": validators.stopOrder,
+	"stop.released": validators.stopReleased,
+	"stop.requested": validators.stopRequested,
 };
 
 /** Contracts of what travels in an envelope: records and the pulse. The others are files, signed payloads and what core tells a node. */
@@ -84,6 +88,7 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"node.added",
 	"node.pulse",
 	"node.removed",
+	"node.safety",
 	"node.state",
 	"outcome.failed",
 	"outcome.undone",
@@ -97,6 +102,8 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"process.up",
 	"quarantine.entry",
 	"quarantine.storm",
+	"stop.released",
+	"stop.requested",
 ];
 
 /** Top-level fields that each contract names; others are kept and reported once. */
@@ -115,7 +122,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes","bootId","monoMs"],
 	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host"],
 	"config.orion": ["node","mqtt","http","processes","host","policies"],
-	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks"],
+	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks","stops","releases"],
 	"decision.made": ["decision","incident","verdict","action","args","node","risk","level","why","rows","facts","guards","change"],
 	"engine.started": ["code","stateSchema","policyHash","coreTerm","decidedUpTo","downtimeMs","engineMs"],
 	"envelope": ["specversion","id","source","type","subject","time","datacontenttype","dataschema","data","mesh","session","lane","seq","mono","correlationid","causationid","causeposition","traceparent","recordedtime","policyhash","clockquality"],
@@ -130,8 +137,9 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"log.loss": ["what","source","session","lane","fromSeq","toSeq","fromPosition","toPosition","count","bytes","why"],
 	"node.about": ["role","version","capabilities","actions","services","contracts","keyId","policyHash"],
 	"node.added": ["node","by"],
-	"node.pulse": ["session","tick","safety"],
+	"node.pulse": ["session","tick","safety","order"],
 	"node.removed": ["node","by"],
+	"node.safety": ["kind","state","latch","released","cause","armEpoch"],
 	"node.state": ["state","session","conn"],
 	"node.verdict": ["messageId","topic","outcome","code","contract","pointer","detail","position"],
 	"node.watermark": ["node","counter","session","lanes","instance"],
@@ -152,4 +160,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"process.up": ["service","pid","startTicks","how","action","starts"],
 	"quarantine.entry": ["identity","topic","code","contract","pointer","detail","bytesBase64","bytes"],
 	"quarantine.storm": ["identity","count","windowMs","lastDetail"],
+	"stop.order": ["v","order","by","via"],
+	"stop.released": ["orders","node","by","via"],
+	"stop.requested": ["order","verb","node","nodes","by","via"],
 };

@@ -11,6 +11,7 @@ import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, onlyWithToken, readBody } from "./http-guard.ts";
+import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
 import type { CoreDesk } from "./ports.ts";
 import { Threads } from "./threads.ts";
@@ -192,6 +193,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 		if (c.res !== RESPONSE_ALREADY_SENT) c.header("cache-control", "no-store");
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
+	stopRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
 	changeRoutes(app, desk, seen);
 	const feedsEnded = feedRoute(app, options, ended.signal);
