@@ -82,6 +82,14 @@ export const ERRORS = {
 	LEGS_COLLIDE: kind("caller", false, 5, "legs {leg} and {other} would stand {degrees} degrees apart; at least {minDegrees} are needed"),
 	BODY_LIMIT: kind("caller", false, 5, "{axis} of {found} is outside {min} to {max}"),
 	UNSTABLE: kind("caller", false, 5, "the centre of mass would stand {marginMm} mm inside its feet; at least {minMm} mm are needed"),
+	STOP_NOT_HELD: kind("caller", false, 1, "{node} is not stopped: there is nothing to release."),
+	CUT_NEEDS_PRESENCE: kind("caller", false, 5, "{node} was cut by {by}, and a cut is released only at the node itself: `orion release {node} --local` there."),
+	NO_NODE_HERE: kind(
+		"operator",
+		false,
+		3,
+		"no node answers at {path} ({detail}). Start it, or name its folder with --data; the switch at the machine works always.",
+	),
 	TOOL_MISSING: kind("machine", false, 1, "{tool} is not on this machine ({detail})"),
 	VERSION_UNSUPPORTED: kind("machine", false, 1, "{what} {found} is too old; at least {needed} is needed"),
 } as const satisfies Record<string, ErrorKind>;

@@ -133,6 +133,24 @@ export interface Reconciliation {
 	readonly wallMs: number;
 }
 
+/** An order to stop that core keeps for a node, until the node says that it was released there. */
+export interface KeptOrder {
+	readonly order: string;
+	readonly verb: "stop" | "cut";
+	readonly by: string;
+	readonly via: string;
+	readonly atWallMs: number;
+}
+
+export interface StopView {
+	/** Oldest first. */
+	readonly orders: readonly KeptOrder[];
+	/** Those of them that a person released, and the node has not yet confirmed. */
+	readonly releasing: readonly string[];
+	/** True once the node itself said that it is stopped. */
+	readonly said: boolean;
+}
+
 export interface EngineState {
 	readonly schema: typeof STATE_SCHEMA;
 	readonly mesh: string;
@@ -154,6 +172,8 @@ export interface EngineState {
 	readonly reconciliations: readonly Reconciliation[];
 	/** Position of the newest record that changed what nodes keep for the time without core. */
 	readonly bundlePosition: number;
+	/** Nodes that are stopped, or are to be. */
+	readonly stops: Readonly<Record<string, StopView>>;
 }
 
 export const emptyState = (mesh: string): EngineState => ({
@@ -173,6 +193,7 @@ export const emptyState = (mesh: string): EngineState => ({
 	allowances: {},
 	reconciliations: [],
 	bundlePosition: 0,
+	stops: {},
 });
 
 /** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */

@@ -100,7 +100,10 @@ export class DataChannel {
 
 	#message(topic: string, bytes: Uint8Array): void {
 		const { node, note, onCommand, onBundle } = this.#options;
-		if (topic === CORE_TOPICS.policy) return onBundle(bytes);
+		if (topic === CORE_TOPICS.policy) {
+			onBundle(bytes);
+			return;
+		}
 		const parsed = parseTopic(topic);
 		if (parsed?.kind !== "node" || parsed.node !== node) return;
 		switch (parsed.channel) {

@@ -6,6 +6,7 @@ import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
+import type { StopOptions } from "./stop.ts";
 import { register as registerUp } from "./up.ts";
 
 const INTERRUPTED = 130;
@@ -17,6 +18,7 @@ const EXAMPLES = `Examples:
   orion incidents                       what is wrong
   orion why                             why, and what would change it
   orion level N2 -m "repair by itself"  let SAFE actions run
+  orion stop                            everything stops, and stays stopped
   orion alert backup "no backup for 3 days" --severity error
 `;
 
@@ -139,6 +141,30 @@ const configCommands = (program: Command, bind: Bind): void => {
 		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
 };
 
+const stopCommands = (program: Command, bind: Bind): void => {
+	const what = {
+		stop: "no new movement, sit, then off; holds until it is released",
+		cut: "outputs off at once: what stands falls; released only at the node",
+	} as const;
+	for (const verb of ["stop", "cut"] as const)
+		program
+			.command(verb)
+			.description(what[verb])
+			.argument("[node]", "one node (default: all of them)")
+			.option("--all", "every node; the same as naming none")
+			.option("--local", "only by the socket of the node on this machine: needs no mesh")
+			.addHelpText("after", examples(`orion ${verb}`, `orion ${verb} pi-3`, `orion ${verb} --local`))
+			.action(bind(async (session, node: string | undefined, options: StopOptions) => (await import("./stop.ts")).order(session, verb, node, options)));
+	program
+		.command("release")
+		.description("take a stop back; a cut only with --local, at the node")
+		.argument("<node>", "its name, in full")
+		.option("--local", "by the socket of the node on this machine")
+		.option("--yes", "do not ask")
+		.addHelpText("after", examples("orion release pi-3", "orion release pi-3 --local"))
+		.action(bind(async (session, node: string, options: { local?: boolean; yes?: boolean }) => (await import("./stop.ts")).release(session, node, options)));
+};
+
 const changeCommands = (program: Command, bind: Bind): void => {
 	program
 		.command("level")
@@ -240,6 +266,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	registerUp(program);
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
+	stopCommands(program, bind);
 	changeCommands(program, bind);
 	return program;
 };

@@ -1,5 +1,5 @@
 // The agent as a process: reads its folder, starts, says what happens as JSON lines on stdout, and ends when it is told to or its parent is gone.
-import { readdir, rm } from "node:fs/promises";
+import { chmod, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkContract } from "../../contracts/envelope.ts";
@@ -8,6 +8,8 @@ import type { ConfigNode } from "../../contracts/gen/types.ts";
 import { parseDuration } from "../../contracts/time.ts";
 import { mqttConnect } from "../../edge/mqtt.ts";
 import type { Note } from "../../edge/ports.ts";
+import type { StopDesk } from "../../edge/stop-desk.ts";
+import { openStopSocket } from "../../edge/stop-socket.ts";
 import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import type { StopReason } from "../capabilities/capability.ts";
@@ -23,6 +25,7 @@ import { nodeClock, nodeRandomness } from "./node-clock.ts";
 import { VERSION } from "./version.ts";
 
 const CONFIG_FILE = "node.json";
+const STOP_SOCKET = "stop.sock";
 const HOST_EVERY_MS = 5_000;
 const WATCH = { everyMs: 2_000, upWithinMs: 45_000 };
 const DOCKER_SOCKET = "/var/run/docker.sock";
@@ -82,6 +85,18 @@ const openLog = async (folder: string, name: string, mesh: string) => {
 	}
 };
 
+/** A node without its socket is still stopped by the mesh: it says so and goes on. */
+const stopSocket = async (path: string, desk: StopDesk): Promise<{ close(): Promise<void> }> => {
+	try {
+		const socket = await openStopSocket({ path, desk, clear: () => rm(path, { force: true }) });
+		await chmod(path, 0o600);
+		return socket;
+	} catch (error) {
+		note("stop-socket-failed", { path, detail: error instanceof Error ? error.message : "unknown" });
+		return { close: () => Promise.resolve() };
+	}
+};
+
 const start = async (folder: string): Promise<Agent> => {
 	const config = await readConfig(folder);
 	const files = await keptFiles(folder);
@@ -109,6 +124,7 @@ const start = async (folder: string): Promise<Agent> => {
 		],
 		note,
 		outboxBytesMax: OUTBOX_BYTES_MAX,
+		openStopSocket: (desk) => stopSocket(join(folder, STOP_SOCKET), desk),
 	});
 };
 

@@ -911,6 +911,42 @@ ticks: {
  */
 [k: string]: number
 }
+/**
+ * stops and cuts that core keeps: who missed one latches on hearing it
+ */
+stops?: {
+/**
+ * node id
+ */
+node: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * newest order
+ */
+order: string
+/**
+ * who ordered it
+ */
+by: string
+}[]
+/**
+ * releases that their nodes have not yet confirmed
+ */
+releases?: {
+/**
+ * node id
+ */
+node: string
+/**
+ * the orders that are released: one that came later still holds
+ * 
+ * Items: id of the order
+ */
+orders: string[]
+}[]
 }
 
 /**
@@ -1796,7 +1832,11 @@ tick: number
 /**
  * state of its safe-stop
  */
-safety: ("boot" | "working" | "alone" | "stopped")
+safety: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * newest order to stop that was heard in this session
+ */
+order?: string
 }
 
 /**
@@ -1811,6 +1851,68 @@ node: string
  * who
  */
 by: string
+}
+
+/**
+ * State of a node's safe-stop, said by the node when it changes and at each connection.
+ */
+export interface NodeSafety {
+/**
+ * whether it moves anything
+ */
+kind: ("still" | "mover")
+/**
+ * state of its safe-stop
+ */
+state: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * the stop or cut that holds; absent: none
+ */
+latch?: {
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * the orders that hold, oldest first
+ */
+orders: {
+/**
+ * id of the order
+ */
+order: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}[]
+/**
+ * orders that came while it was latched
+ */
+repeats: number
+}
+/**
+ * orders that were released here, newest last
+ * 
+ * Items: id of the order
+ */
+released: string[]
+/**
+ * row of the rules that brought it here
+ */
+cause?: string
+/**
+ * of a mover: raised at each arming and each stop
+ */
+armEpoch?: number
 }
 
 /**
@@ -2988,6 +3090,84 @@ state: string
 action?: string
 }
 
+/**
+ * What an order to stop or cut says of itself; one that says nothing readable is obeyed all the same.
+ */
+export interface StopOrder {
+/**
+ * format
+ */
+v: 1
+/**
+ * id of the order
+ */
+order: string
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * A person with the right to it took stops of a node back; the node is told until it says so.
+ */
+export interface StopReleased {
+/**
+ * the orders that are released: one that came later still holds
+ * 
+ * Items: id of the order
+ */
+orders: string[]
+/**
+ * node id
+ */
+node: string
+/**
+ * who released it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * A person or node ordered stop or cut; it was delivered before this was written.
+ */
+export interface StopRequested {
+/**
+ * id of the order
+ */
+order: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * node that was meant, or all
+ */
+node: string
+/**
+ * the nodes whose latch core keeps for it
+ * 
+ * Items: node id
+ */
+nodes: string[]
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
 /** What is recorded in the log, by CloudEvents type. */
 export interface RecordTypes {
 	"dev.orion.action.asked.v1": ActionAsked;
@@ -3021,6 +3201,7 @@ export interface RecordTypes {
 	"dev.orion.node.about.v1": NodeAbout;
 	"dev.orion.node.added.v1": NodeAdded;
 	"dev.orion.node.removed.v1": NodeRemoved;
+	"dev.orion.node.safety.v1": NodeSafety;
 	"dev.orion.node.state.v1": NodeState;
 	"dev.orion.outcome.failed.v1": OutcomeFailed;
 	"dev.orion.outcome.undone.v1": OutcomeUndone;
@@ -3038,6 +3219,8 @@ export interface RecordTypes {
 	"dev.orion.service.down.v1": ServiceDown;
 	"dev.orion.service.stopped.v1": ServiceStopped;
 	"dev.orion.service.up.v1": ServiceUp;
+	"dev.orion.stop.released.v1": StopReleased;
+	"dev.orion.stop.requested.v1": StopRequested;
 }
 
 /** Every contract, by name. */
@@ -3081,6 +3264,7 @@ export interface Contracts {
 	"node.added": NodeAdded;
 	"node.pulse": NodePulse;
 	"node.removed": NodeRemoved;
+	"node.safety": NodeSafety;
 	"node.state": NodeState;
 	"node.verdict": NodeVerdict;
 	"node.watermark": NodeWatermark;
@@ -3105,4 +3289,7 @@ export interface Contracts {
 	"service.down": ServiceDown;
 	"service.stopped": ServiceStopped;
 	"service.up": ServiceUp;
+	"stop.order": StopOrder;
+	"stop.released": StopReleased;
+	"stop.requested": StopRequested;
 }

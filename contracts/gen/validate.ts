@@ -43,6 +43,7 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"node.added": validators.nodeAdded,
 	"node.pulse": validators.nodePulse,
 	"node.removed": validators.nodeRemoved,
+	"node.safety": validators.nodeSafety,
 	"node.state": validators.nodeState,
 	"node.verdict": validators.nodeVerdict,
 	"node.watermark": validators.nodeWatermark,
@@ -67,6 +68,9 @@ export const VALIDATORS: Readonly<Record<keyof Contracts, ValidateFunction>> = {
 	"service.down": validators.serviceDown,
 	"service.stopped": validators.serviceStopped,
 	"service.up": validators.serviceUp,
+	"stop.order": validators.stopOrder,
+	"stop.released": validators.stopReleased,
+	"stop.requested": validators.stopRequested,
 };
 
 /** Contracts of what travels in an envelope: records and the pulse. The others are files, signed payloads and what core tells a node. */
@@ -103,6 +107,7 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"node.added",
 	"node.pulse",
 	"node.removed",
+	"node.safety",
 	"node.state",
 	"outcome.failed",
 	"outcome.undone",
@@ -120,6 +125,8 @@ export const ENVELOPED: readonly (keyof Contracts)[] = [
 	"service.down",
 	"service.stopped",
 	"service.up",
+	"stop.released",
+	"stop.requested",
 ];
 
 /** Top-level fields that each contract names; others are kept and reported once. */
@@ -145,7 +152,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes","bootId","monoMs"],
 	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host","systemd","docker"],
 	"config.orion": ["node","mqtt","http","processes","host","policies","telegram","systemd","docker"],
-	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks"],
+	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks","stops","releases"],
 	"core.bundle": ["v","mesh","coreTerm","version","policyHash","level","rows","grants"],
 	"decision.made": ["decision","incident","verdict","action","args","node","risk","level","why","rows","facts","guards","change"],
 	"engine.started": ["code","stateSchema","policyHash","coreTerm","decidedUpTo","downtimeMs","engineMs"],
@@ -161,8 +168,9 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"log.loss": ["what","source","session","lane","fromSeq","toSeq","fromPosition","toPosition","count","bytes","why"],
 	"node.about": ["role","version","capabilities","actions","services","contracts","keyId","policyHash"],
 	"node.added": ["node","by"],
-	"node.pulse": ["session","tick","safety"],
+	"node.pulse": ["session","tick","safety","order"],
 	"node.removed": ["node","by"],
+	"node.safety": ["kind","state","latch","released","cause","armEpoch"],
 	"node.state": ["state","session","conn"],
 	"node.verdict": ["messageId","topic","outcome","code","contract","pointer","detail","position"],
 	"node.watermark": ["node","counter","session","lanes","instance"],
@@ -187,4 +195,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"service.down": ["service","runtime","state","exitCode","detail"],
 	"service.stopped": ["service","runtime","why","action"],
 	"service.up": ["service","runtime","state","action"],
+	"stop.order": ["v","order","by","via"],
+	"stop.released": ["orders","node","by","via"],
+	"stop.requested": ["order","verb","node","nodes","by","via"],
 };

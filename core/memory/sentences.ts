@@ -73,6 +73,12 @@ const SENTENCES: Sentences = {
 	"dev.orion.log.loss.v1": ({ data }) => `${data.count} lost (${data.what})${data.source === undefined ? "" : ` of ${data.source}`}: ${data.why}`,
 	"dev.orion.node.about.v1": ({ data, source }) =>
 		`${nodeOfSource(source) ?? source} offers ${data.actions.join(", ") || "no actions"}; supervises ${data.services.join(", ") || "nothing"}; agent ${data.version}`,
+	"dev.orion.node.safety.v1": ({ data, source }) => {
+		const held = data.latch?.orders.find(({ verb }) => verb === "cut") ?? data.latch?.orders[0];
+		return `${nodeOfSource(source) ?? source} says that it is ${data.state}${held === undefined ? "" : `, ${held.verb === "cut" ? "cut" : "stopped"} by ${held.by}`}`;
+	},
+	"dev.orion.stop.requested.v1": ({ data }) => `${data.by} ordered ${data.verb} for ${data.node} (${data.via})`,
+	"dev.orion.stop.released.v1": ({ data }) => `${data.by} released ${data.node} (${data.via})`,
 	"dev.orion.node.added.v1": ({ data }) => `node ${data.node} got a credential from ${data.by}`,
 	"dev.orion.node.removed.v1": ({ data }) => `node ${data.node} lost its credential through ${data.by}`,
 	"dev.orion.node.state.v1": ({ data, source }) => `${nodeOfSource(source) ?? source} is ${data.state}`,

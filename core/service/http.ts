@@ -12,6 +12,7 @@ import type { Clock } from "../../contracts/time.ts";
 import { reconciliationsAnswer } from "./http-alone.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, onlyWithToken, readBody } from "./http-guard.ts";
+import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
 import type { CoreDesk } from "./ports.ts";
 import { Threads } from "./threads.ts";
@@ -195,6 +196,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 		if (c.res !== RESPONSE_ALREADY_SENT) c.header("cache-control", "no-store");
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
+	stopRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
 	changeRoutes(app, desk, seen);
 	const feedsEnded = feedRoute(app, options, ended.signal);

@@ -31,6 +31,8 @@ export interface RoundsOptions {
 	readonly publish: Publish;
 	readonly world: World;
 	readonly state: () => EngineState;
+	/** Stops and releases that their nodes may have missed. */
+	readonly stops: () => Pick<CoreBeacon, "latched" | "stops" | "releases">;
 }
 
 const nodeOfLane = (mark: LaneMark): string => mark.source.slice("/nodes/".length);
@@ -59,10 +61,15 @@ export class Rounds {
 		await this.#turning;
 	}
 
+	/** Says the beacon now, beside the regular ones. */
+	hurry(): void {
+		this.#beacon().catch(() => undefined);
+	}
+
 	/** The beacon waits for nothing; of the rounds that touch the disk one at a time, or two would record the same hole. */
 	#turn(): void {
 		this.#cancel = this.#options.world.timers.after(EVERY_MS, () => this.#turn());
-		this.#beacon().catch(() => undefined);
+		this.hurry();
 		this.#turning ??= Promise.all([this.#bundle(), this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
 			.then(() => undefined)
 			// A round that fails (a full disk, a broker that closes) is made again in a second; nothing depends on one of them.
@@ -73,10 +80,10 @@ export class Rounds {
 	}
 
 	async #beacon(): Promise<void> {
-		const { mesh, term, key, live, publish, state } = this.#options;
+		const { mesh, term, key, live, publish, state, stops } = this.#options;
 		this.#counter += 1;
 		const { level, policyHash } = state();
-		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, latched: [], ticks: live.ticks() };
+		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, ...stops(), ticks: live.ticks() };
 		await publish.publish(CORE_TOPICS.beacon, this.#encoder.encode(await key.sign("orion-beacon+jws", beacon)), { qos: 0, retain: false });
 	}
 

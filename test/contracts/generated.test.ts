@@ -66,6 +66,7 @@ describe("generated files", () => {
 			"kept.services",
 			"node.verdict",
 			"node.watermark",
+			"stop.order",
 		];
 		expect(names.filter((name) => !ENVELOPED.some((enveloped) => enveloped === name))).toEqual(
 			[...never, ...names.filter((name) => name.startsWith("policy.") && name !== "policy.activated")].sort(),
@@ -97,7 +98,7 @@ const unbounded = (schema: Schema): string | undefined => {
 
 const UNIT = /(Ms|Mm|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
 const COUNTED =
-	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|uses|left|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|\w+Max|\w+Position)$/;
+	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|uses|left|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|\w+Max|\w+Position)$/;
 
 /** Numbers that stand in a table which says the unit once for all that is in it, or that have none; each with its reason. */
 const NO_UNIT_OF_THEIR_OWN: Readonly<Record<string, string>> = {
