@@ -22,6 +22,15 @@ const CAUSES = {
 	"gone-while-away": "it ended while its agent was away",
 } as const;
 
+const ENDS = {
+	approved: "approved",
+	denied: "denied",
+	expired: "expired without an answer",
+	superseded: "superseded",
+	revoked: "withdrawn",
+	void: "void",
+} as const;
+
 const SENTENCES: Sentences = {
 	"dev.orion.action.asked.v1": ({ data }) => `${data.node} is asked what became of ${data.action} (${data.times}. time)`,
 	"dev.orion.action.closed.v1": ({ data }) => `${data.action} ended ${data.end} after ${sayDuration(data.tookMs)}: ${data.detail}`,
@@ -32,6 +41,12 @@ const SENTENCES: Sentences = {
 	"dev.orion.action.undelivered.v1": ({ data }) => `${data.action} did not happen: ${data.why}`,
 	"dev.orion.alert.firing.v1": ({ data }) => `alert ${data.name}: ${data.summary}`,
 	"dev.orion.alert.resolved.v1": ({ data }) => `alert ${data.name} is over${because(data.summary)}`,
+	"dev.orion.approval.closed.v1": ({ data }) =>
+		`${data.approval} is ${ENDS[data.end]}${data.by === undefined ? "" : ` by ${data.by} (${data.via ?? "unknown"})`} after ${sayDuration(data.tookMs)}${because(data.why)}`,
+	"dev.orion.approval.decided.v1": ({ data }) => `${data.by} says ${data.verdict} to ${data.approval} (${data.via})${because(data.why)}`,
+	"dev.orion.approval.refused.v1": ({ data }) => `${data.verdict} of ${data.by} (${data.via}) counts for nothing, ${data.reason}: ${data.detail} (${data.approval})`,
+	"dev.orion.approval.requested.v1": ({ data }) => `may this run? ${data.plan}; ${sayDuration(data.decideWithinMs)} to decide (${data.approval})`,
+	"dev.orion.approval.seen.v1": ({ data }) => `${data.by} looked at ${data.approval} (${data.via})`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
 	"dev.orion.breaker.opened.v1": ({ data }) => `the breaker of ${data.key} opened after ${data.failures} failed repairs in a row`,
 	"dev.orion.clock.tick.v1": ({ data }) => `clock: ${sayDuration(data.engineMs)} of engine time, ${data.quality}`,
@@ -89,6 +104,8 @@ type Gravity = Severity | "good";
 const GRAVITY: Readonly<Partial<Record<RecordType, Gravity>>> = {
 	"dev.orion.action.undelivered.v1": "warning",
 	"dev.orion.alert.resolved.v1": "good",
+	"dev.orion.approval.refused.v1": "warning",
+	"dev.orion.approval.requested.v1": "warning",
 	"dev.orion.breaker.closed.v1": "good",
 	"dev.orion.breaker.opened.v1": "error",
 	"dev.orion.incident.resolved.v1": "good",
