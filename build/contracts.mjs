@@ -20,6 +20,7 @@ const HEADER = "// Generated from contracts/schemas by `npm run generate`. Do no
 /** Contracts that say how core and node files look, not how a message looks. */
 const FILE_FAMILIES = [
 	"policy.actions",
+	"policy.approvals",
 	"policy.autonomy",
 	"policy.correlation",
 	"policy.limits",

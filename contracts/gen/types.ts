@@ -254,6 +254,10 @@ attempt: number
  * node session it was decided for
  */
 session: string
+/**
+ * the approval that allows it, if one was needed
+ */
+approval?: string
 }
 
 /**
@@ -473,6 +477,229 @@ args: {
  * why not
  */
 reason: ("no-grant" | "other-lineage" | "level" | "spent" | "over" | "busy" | "stopped" | "booting" | "disk-full")
+}
+
+/**
+ * How a question ended; each ends once.
+ */
+export interface ApprovalClosed {
+/**
+ * approval
+ */
+approval: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * end
+ */
+end: ("approved" | "denied" | "expired" | "superseded" | "revoked" | "void")
+/**
+ * who
+ */
+by?: string
+/**
+ * the way it came
+ */
+via?: ("cli" | "page" | "telegram")
+/**
+ * why it ended so
+ */
+why?: string
+/**
+ * from the question to its end, engine milliseconds
+ */
+tookMs: number
+}
+
+/**
+ * A person answered what was asked.
+ */
+export interface ApprovalDecided {
+/**
+ * approval
+ */
+approval: string
+/**
+ * answer
+ */
+verdict: ("approve" | "deny" | "revoke")
+/**
+ * of what was shown; an approve without it counts for nothing
+ */
+boundHash?: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why
+ */
+why?: string
+}
+
+/**
+ * An answer counted for nothing, and why.
+ */
+export interface ApprovalRefused {
+/**
+ * approval
+ */
+approval: string
+/**
+ * answer
+ */
+verdict: ("approve" | "deny" | "revoke")
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why the answer counts for nothing
+ */
+reason: ("late" | "used" | "denied" | "expired" | "superseded" | "revoked" | "void" | "drift" | "unknown" | "foreign-hash")
+/**
+ * that, for a person
+ */
+detail: string
+/**
+ * log position of the answer
+ */
+position: number
+}
+
+/**
+ * A person is asked before an action runs; silence means that it does not.
+ */
+export interface ApprovalRequested {
+/**
+ * approval
+ */
+approval: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * decision that asks
+ */
+decision: string
+/**
+ * node id
+ */
+node: string
+/**
+ * action
+ */
+name: string
+/**
+ * arguments of the action
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string | number | boolean
+}
+/**
+ * class of the action
+ */
+risk: ("SAFE" | "RISKY")
+/**
+ * targets
+ * 
+ * Items: what it is done to
+ */
+targets: string[]
+/**
+ * one sentence: what runs
+ */
+plan: string
+/**
+ * one sentence: why it is asked
+ */
+why: string
+/**
+ * what it touches
+ */
+blast: string
+/**
+ * what taking it back means
+ */
+undo: ("left-as-found" | "impossible")
+/**
+ * that, for a person
+ */
+undoSays: string
+/**
+ * records that show the incident
+ * 
+ * Items: log position
+ */
+evidence: number[]
+/**
+ * policy that it is asked under
+ */
+policyHash: string
+/**
+ * digest of plan, arguments, targets, policy hash and both deadlines: what an answer is bound to
+ */
+boundHash: string
+/**
+ * the node's session that it is asked for
+ */
+session: string
+/**
+ * how often this was asked about the incident
+ */
+times: number
+/**
+ * an answer must come before this, engine time
+ */
+decideByEngineMs: number
+/**
+ * it must be handed over before this, engine time
+ */
+executeByEngineMs: number
+/**
+ * how long a person has to decide, milliseconds
+ */
+decideWithinMs: number
+/**
+ * how old an answer may be when it is carried out, milliseconds
+ */
+executeWithinMs: number
+/**
+ * decide-by on the wall clock, only for people
+ */
+decideBy: string
+}
+
+/**
+ * A person who could decide looked at what was asked.
+ */
+export interface ApprovalSeen {
+/**
+ * approval
+ */
+approval: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
 }
 
 /**
@@ -2182,6 +2409,10 @@ failures: number
  */
 openFor: string
 }
+/**
+ * what it touches, for a person; {node} and the arguments are filled in
+ */
+blast?: string
 }[]
 }
 
@@ -2205,6 +2436,44 @@ content: {
  * Items: file
  */
 files: string[]
+}
+
+/**
+ * When a person is asked, how long the question stands, and how often.
+ */
+export interface PolicyApprovals {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * how long a person has to decide; then nothing is done
+ */
+decideWithin: string
+/**
+ * how long after the answer it may still be carried out
+ */
+executeWithin: string
+/**
+ * what was denied, withdrawn or not answered is not asked again for this long, unless the incident got worse or came back
+ */
+askAgainAfter: string
+/**
+ * questions without an answer about one incident, then it is not asked again
+ */
+askTimesMax: number
+/**
+ * questions about one node in an hour
+ */
+asksPerHour: number
+/**
+ * an ended question leaves the engine's state after this
+ */
+forgetAfter: string
+/**
+ * ended questions that are kept at most
+ */
+keepMax: number
 }
 
 /**
@@ -2273,6 +2542,10 @@ with: {
  * what it does, for a person
  */
 says: string
+/**
+ * only for incidents with this key of their rule; {node} and {service} are filled in
+ */
+key?: string
 }[]
 /**
  * what a node may do by itself while it hears no core; first row that matches
@@ -3182,6 +3455,11 @@ export interface RecordTypes {
 	"dev.orion.alone.acted.v1": AloneActed;
 	"dev.orion.alone.ended.v1": AloneEnded;
 	"dev.orion.alone.refused.v1": AloneRefused;
+	"dev.orion.approval.closed.v1": ApprovalClosed;
+	"dev.orion.approval.decided.v1": ApprovalDecided;
+	"dev.orion.approval.refused.v1": ApprovalRefused;
+	"dev.orion.approval.requested.v1": ApprovalRequested;
+	"dev.orion.approval.seen.v1": ApprovalSeen;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
 	"dev.orion.chat.bound.v1": ChatBound;
@@ -3238,6 +3516,11 @@ export interface Contracts {
 	"alone.acted": AloneActed;
 	"alone.ended": AloneEnded;
 	"alone.refused": AloneRefused;
+	"approval.closed": ApprovalClosed;
+	"approval.decided": ApprovalDecided;
+	"approval.refused": ApprovalRefused;
+	"approval.requested": ApprovalRequested;
+	"approval.seen": ApprovalSeen;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"chat.bound": ChatBound;
@@ -3275,6 +3558,7 @@ export interface Contracts {
 	"person.asked": PersonAsked;
 	"policy.actions": PolicyActions;
 	"policy.activated": PolicyActivated;
+	"policy.approvals": PolicyApprovals;
 	"policy.autonomy": PolicyAutonomy;
 	"policy.correlation": PolicyCorrelation;
 	"policy.limits": PolicyLimits;

@@ -22,6 +22,15 @@ const CAUSES = {
 	"gone-while-away": "it ended while its agent was away",
 } as const;
 
+const ENDS = {
+	approved: "approved",
+	denied: "denied",
+	expired: "expired without an answer",
+	superseded: "superseded",
+	revoked: "withdrawn",
+	void: "void",
+} as const;
+
 const SENTENCES: Sentences = {
 	"dev.orion.action.asked.v1": ({ data }) => `${data.node} is asked what became of ${data.action} (${data.times}. time)`,
 	"dev.orion.action.closed.v1": ({ data }) => `${data.action} ended ${data.end} after ${sayDuration(data.tookMs)}: ${data.detail}`,
@@ -44,6 +53,12 @@ const SENTENCES: Sentences = {
 		`${nodeOfSource(source) ?? source} was alone for ${sayDuration(data.aloneMs)}: ${data.acted} done, ${data.refused} refused`,
 	"dev.orion.alone.refused.v1": ({ data, source }) =>
 		`${nodeOfSource(source) ?? source} did not do ${data.action}${pairs(data.args)} by itself: ${data.reason}`,
+	"dev.orion.approval.closed.v1": ({ data }) =>
+		`${data.approval} is ${ENDS[data.end]}${data.by === undefined ? "" : ` by ${data.by} (${data.via ?? "unknown"})`} after ${sayDuration(data.tookMs)}${because(data.why)}`,
+	"dev.orion.approval.decided.v1": ({ data }) => `${data.by} says ${data.verdict} to ${data.approval} (${data.via})${because(data.why)}`,
+	"dev.orion.approval.refused.v1": ({ data }) => `${data.verdict} of ${data.by} (${data.via}) counts for nothing, ${data.reason}: ${data.detail} (${data.approval})`,
+	"dev.orion.approval.requested.v1": ({ data }) => `may this run? ${data.plan}; ${sayDuration(data.decideWithinMs)} to decide (${data.approval})`,
+	"dev.orion.approval.seen.v1": ({ data }) => `${data.by} looked at ${data.approval} (${data.via})`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
 	"dev.orion.breaker.opened.v1": ({ data }) => `the breaker of ${data.key} opened after ${data.failures} failed repairs in a row`,
 	"dev.orion.chat.bound.v1": ({ data }) => `${data.name} (${data.channel} ${data.user}) may answer asks, invited by ${data.by}`,
@@ -119,6 +134,8 @@ const GRAVITY: Readonly<Partial<Record<RecordType, Gravity>>> = {
 	"dev.orion.alert.resolved.v1": "good",
 	"dev.orion.alone.acted.v1": "warning",
 	"dev.orion.alone.refused.v1": "warning",
+	"dev.orion.approval.refused.v1": "warning",
+	"dev.orion.approval.requested.v1": "warning",
 	"dev.orion.breaker.closed.v1": "good",
 	"dev.orion.breaker.opened.v1": "error",
 	"dev.orion.chat.refused.v1": "warning",

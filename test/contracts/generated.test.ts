@@ -153,8 +153,8 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 			}
 		}
 	});
-	test("is closed where an unknown field could hide something: commands, beacons, policies, configurations, files", () => {
-		const strict = /^(action\.command|core\.beacon|core\.bundle|node\.watermark|policy\.(?!activated)|config\.|kept\.)/.test(name);
+	test("is closed where an unknown field could hide something: commands, approvals, beacons, policies, configurations, files", () => {
+		const strict = /^(action\.command|approval\.|core\.beacon|core\.bundle|node\.watermark|policy\.(?!activated)|config\.|kept\.)/.test(name);
 		const open = parts.filter(([, part]) => part.properties !== undefined && part.additionalProperties !== false).map(([path]) => path);
 		if (strict) expect(open).toEqual([]);
 		else expect(open).toContain("");
