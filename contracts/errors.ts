@@ -69,6 +69,8 @@ export const ERRORS = {
 	WILL_REFUSED: kind("caller", false, 5, "the will on {topic} is refused: {detail}"),
 	BROKER_BUSY: kind("machine", true, 1, "the broker cannot check who is connecting now ({detail}); try again"),
 	REQUEST_FOREIGN: kind("caller", false, 4, "requests with {header} {found} are refused: the API is asked on loopback and by no foreign page"),
+	LINK_SPENT: kind("caller", false, 4, "this link was used before, or is older than {validS} s. Print a new one with `orion open`."),
+	PAGE_MAY_NOT: kind("caller", false, 5, "a page may not ask for {asked}: use the command line"),
 	AMBIGUOUS: kind("caller", false, 2, "{id} may be any of {candidates}. Give more of it."),
 	RECORDS_ARCHIVED: kind("operator", false, 1, "the record at position {position} is archived; ask from {first} on, the oldest one that is still here"),
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),

@@ -52,6 +52,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 		.addHelpText("after", examples("orion status", "orion status --json", "orion status --exit-code || notify-send orion"))
 		.action(bind(async (session, options: { exitCode?: boolean }) => (await import("./status.ts")).showStatus(session, options)));
 	program
+		.command("open")
+		.description("print a link that opens the page in a browser on this machine, once")
+		.addHelpText("after", examples("orion open", 'xdg-open "$(orion open)"'))
+		.action(bind(async (session) => (await import("./open.ts")).printLink(session)));
+	program
 		.command("incidents")
 		.description("what is wrong")
 		.option("--all", "also those that are over, of the last 24 hours")

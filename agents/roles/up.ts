@@ -16,6 +16,7 @@ import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-f
 import { hostClock, hostTimers } from "./host-clock.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
+import { readPage } from "./page-files.ts";
 import { VERSION } from "./version.ts";
 
 export interface UpOptions {
@@ -172,7 +173,8 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	say("broker", mqtt);
 	const { token, file: tokenFile } = await openToken(options.data);
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock });
+	const page = await readPage();
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, ...(page === undefined ? {} : { page }) });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);

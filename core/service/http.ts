@@ -11,7 +11,9 @@ import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
 import { reconciliationsAnswer } from "./http-alone.ts";
 import { feed } from "./http-events.ts";
-import { answerFault, faultOf, onlyLoopback, onlyWithToken, readBody } from "./http-guard.ts";
+import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
+import { type PageFiles, pageRoutes } from "./http-page.ts";
+import { stateRoutes } from "./http-state.ts";
 import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
 import type { CoreDesk } from "./ports.ts";
@@ -29,6 +31,8 @@ export interface HttpOptions {
 	/** A reader of /events that takes nothing for this long is closed. */
 	readonly stalledMs?: number;
 	readonly readersMax?: number;
+	/** What browsers load at /; absent: there is no page. */
+	readonly page?: PageFiles;
 }
 
 export interface HttpApi {
@@ -42,6 +46,7 @@ const LOG_LIMIT_MAX = 1_000;
 const INCIDENTS_LIMIT_MAX = 500;
 const RECONCILIATIONS_LIMIT_MAX = 50;
 const NAME_LENGTH_MAX = 128;
+const BEAT_S_MAX = 60;
 
 const usage = (detail: string): OrionError => new OrionError("USAGE", { detail });
 
@@ -156,8 +161,9 @@ const feedRoute = (app: Api, options: HttpOptions, ended: AbortSignal): (() => P
 		if (feeds.size >= readersMax) throw new OrionError("TOO_MANY_READERS", { readersMax });
 		const node = c.req.query("node");
 		const filter = { types: listFrom(c, "types"), ...(node === undefined ? {} : { node }) };
+		const beatMs = c.req.query("beat") === undefined ? heartbeatMs : numberFrom(c, "beat", 15, BEAT_S_MAX) * 1_000;
 		// A log that closes under a reader ends the reading, and nothing else.
-		const following = feed(c.env.outgoing, { desk, from: began.from, filter, heartbeatMs, stalledMs }, ended).catch(() => c.env.outgoing.destroy());
+		const following = feed(c.env.outgoing, { desk, from: began.from, filter, heartbeatMs: beatMs, stalledMs }, ended).catch(() => c.env.outgoing.destroy());
 		const tracked = following.then(() => undefined).finally(() => feeds.delete(tracked));
 		feeds.add(tracked);
 		return RESPONSE_ALREADY_SENT;
@@ -187,17 +193,21 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	const ended = new AbortController();
 	const seen = (): Seen => seenBy(desk, clock);
 	app.onError((error) => answerFault(faultOf(error)));
-	app.notFound((c) => answerFault(fault("NOT_FOUND", { what: "route", id: `${c.req.method} ${c.req.path.slice(0, 256)}`, detail: "See docs/cli.md." })));
+	app.notFound((c) => answerFault(fault("NOT_FOUND", { what: "route", id: `${c.req.method} ${c.req.path.slice(0, 256)}`, detail: "See docs/http.md." })));
 	app.use(onlyLoopback(() => port));
 	app.get("/healthz", (c) => c.json({ ok: true }));
-	app.use(onlyWithToken(token));
+	pageRoutes(app, { token, clock, page: options.page, port: () => port, url: () => `http://${options.host}:${port}`, nameFrom, fieldsOf });
 	app.use(async (c, next) => {
 		await next();
-		if (c.res !== RESPONSE_ALREADY_SENT) c.header("cache-control", "no-store");
+		if (c.res !== RESPONSE_ALREADY_SENT) {
+			c.header("cache-control", "no-store");
+			c.header("x-content-type-options", "nosniff");
+		}
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
 	stopRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
+	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
 	changeRoutes(app, desk, seen);
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
