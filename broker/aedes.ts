@@ -9,7 +9,8 @@ import type { Admission, ConnectRequest, Door } from "./door.ts";
 import { PACKET_BYTES_MAX } from "./frame-filter.ts";
 import { GuardedSocket } from "./guarded-socket.ts";
 import type { Publication } from "./judge.ts";
-import { REASONS } from "./packet-check.ts";
+import { type Hidden, type HiddenClient, markRepeats } from "./library-insides.ts";
+import { type QosMax, REASONS } from "./packet-check.ts";
 import type { Identity } from "./ports.ts";
 import { connackOf, pubackOf, reasonOf } from "./reason-codes.ts";
 
@@ -32,31 +33,20 @@ const BACKLOG_BYTES_MAX = 1_048_576;
 const FILTERS_MAX = 64;
 const HANDED_MAX = 256;
 const RECEIVE_MAX = 1_024;
+const SESSIONS_AWAY_MAX = 1_024;
 const LEVELS_MAX = 100;
 /** The library publishes wills of brokers that it has not heard of for three of these, its own too after a long stall. There is one broker: as rare as timers allow. */
 const HEARTBEAT_MS = 536_870_911;
 /** Where messages go that nobody shall see; no filter that is granted reaches it. */
 const VOID_TOPIC = "orion/void";
+/** Below it the library speaks to itself. */
+export const RESERVED = "$SYS/";
+const REFUSED = "not allowed here";
 const NOBODY = "nobody speaks for this message";
 const NOTHING = Buffer.alloc(0);
 const V5 = 5;
 
 const ADMINISTRATIVE = 0x98;
-
-/** What the library has and does not show. */
-interface Hidden {
-	clients: Record<string, unknown>;
-	brokers: Record<string, unknown>;
-	persistence: {
-		outgoingClearMessageId(): Promise<unknown>;
-		createRetainedStream(filter: string): AsyncIterable<{ readonly topic: string; readonly payload: Uint8Array }>;
-	};
-}
-interface HiddenClient {
-	subscriptions: Record<string, unknown>;
-	duplicates: Record<string, number>;
-	readonly _parser: { parse(bytes: Uint8Array): number };
-}
 
 const plain = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
 
@@ -78,6 +68,12 @@ const requestOf = ({ clientId, username, password, will }: ConnectPacket, versio
 	...(will === undefined ? {} : { will: { topic: will.topic, qos: will.qos ?? 0, retain: will.retain === true, bytes: bytesOf(will.payload) } }),
 });
 
+/** Nothing is queued for who is away: a session that outlives its connection would be handed old commands. */
+const forgetAtEnd = (packet: ConnectPacket): void => {
+	packet.clean = true;
+	if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
+};
+
 export interface LibraryOptions {
 	readonly door: Door;
 	/** Names this start of the broker inside the library. */
@@ -85,21 +81,29 @@ export interface LibraryOptions {
 	readonly drainTimeoutMs: number;
 	readonly connectTimeoutMs: number;
 	readonly now: () => number;
+	/** MQTT as the standard has it, with the library's own sessions, wills and QoS 2, and none of the mesh's rules. Default false. */
+	readonly plain?: boolean;
+	/** Default 1. */
+	readonly qosMax?: QosMax;
 }
 
 export class Library {
 	readonly #door: Door;
 	readonly #drainTimeoutMs: number;
 	readonly #now: () => number;
+	readonly #plain: boolean;
+	readonly #qosMax: QosMax;
 	readonly #aedes: Aedes;
 	readonly #sessions = new Map<Client, Session>();
 	readonly #wills = new WeakMap<object, Session>();
 	#closing = false;
 
-	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now }: LibraryOptions) {
+	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now, plain = false, qosMax = 1 }: LibraryOptions) {
 		this.#door = door;
 		this.#drainTimeoutMs = drainTimeoutMs;
 		this.#now = now;
+		this.#plain = plain;
+		this.#qosMax = qosMax;
 		this.#aedes = new Aedes(this.#options(instance, connectTimeoutMs));
 		this.#aedes.on("client", (client) => this.#registered(client));
 		this.#aedes.on("clientReady", (client) => this.#sessions.get(client)?.conn.admit());
@@ -117,6 +121,10 @@ export class Library {
 		// Keyed by names that clients choose: `constructor` is a fine name for a node and must not be found on a prototype.
 		hidden.clients = plain();
 		hidden.brokers = plain();
+		if (library.#plain) {
+			markRepeats(hidden);
+			return library;
+		}
 		// Every session ends with its connection, so nothing is kept for later; the library would grow a list for each client id.
 		hidden.persistence.outgoingClearMessageId = () => Promise.resolve(undefined);
 		return library;
@@ -134,11 +142,11 @@ export class Library {
 			heartbeatInterval: HEARTBEAT_MS,
 			connectTimeout,
 			drainTimeout: this.#drainTimeoutMs,
-			keepaliveLimit: KEEPALIVE_SECONDS_MAX,
+			keepaliveLimit: this.#plain ? 0 : KEEPALIVE_SECONDS_MAX,
 			maxTopicLevels: LEVELS_MAX,
 			maximumPacketSize: PACKET_BYTES_MAX,
 			receiveMaximum: RECEIVE_MAX,
-			pendingSessionsLimit: 1,
+			pendingSessionsLimit: this.#plain ? SESSIONS_AWAY_MAX : 1,
 			preConnect: (client, packet, done) => this.#preConnect(client, packet, done),
 			authenticate: (client, _username, _password, done) => done(null, this.#sessions.get(client)?.identity !== undefined),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
@@ -146,14 +154,14 @@ export class Library {
 				const session = this.#sessions.get(client);
 				done(null, session !== undefined && this.#grant(session, subscription.topic, subscription.qos) ? subscription : null);
 			},
-			authorizeForward: (client, packet) => (this.#isFirstCopy(client, packet.brokerId, packet.brokerCounter) ? packet : null),
+			authorizeForward: (client, packet) => (this.#plain || this.#isFirstCopy(client, packet.brokerId, packet.brokerCounter) ? packet : null),
 		};
 	}
 
 	attach(socket: Socket): void {
 		const conn = new GuardedSocket(
 			socket,
-			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX },
+			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX, qosMax: this.#qosMax },
 			{
 				isUrgent: (topic) => this.#door.isUrgent(topic),
 				onUrgent: ({ topic, payload }) => {
@@ -175,7 +183,7 @@ export class Library {
 		hidden.subscriptions = plain();
 		// The library drops a message that was overtaken by a newer one as if it were a copy: a QoS 0 beacon would swallow a QoS 1 stop.
 		// So it never learns what it handed over; copies are known by their own number in #isFirstCopy.
-		hidden.duplicates = new Proxy(plain<number>(), { set: () => true });
+		if (!this.#plain) hidden.duplicates = new Proxy(plain<number>(), { set: () => true });
 		const parser = hidden._parser;
 		assert(typeof parser?.parse === "function", "the MQTT library keeps its parser elsewhere");
 		const parse = parser.parse.bind(parser);
@@ -210,14 +218,12 @@ export class Library {
 		}
 		const version = packet.protocolVersion ?? 0;
 		session.wantsReasons = version === V5 && packet.properties?.requestProblemInformation !== false;
-		// Nothing is queued for who is away: a session that outlives its connection would be handed old commands.
-		packet.clean = true;
-		if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
+		if (!this.#plain) forgetAtEnd(packet);
 		const finish = (admission: Admission): void => {
 			if (client.closed) return;
 			if (admission.ok) {
 				session.identity = admission.identity;
-				if (packet.will !== undefined) this.#wills.set(packet.will, session);
+				if (packet.will !== undefined && !this.#plain) this.#wills.set(packet.will, session);
 				done(null, true);
 				return;
 			}
@@ -255,6 +261,11 @@ export class Library {
 			return;
 		}
 		const session = client === null ? undefined : this.#sessions.get(client);
+		if (this.#plain && packet.cmd !== "publish") {
+			// Last words, in the library's own shape: who may come in may leave them.
+			done(packet.topic.startsWith(RESERVED) ? new Error(REFUSED) : null);
+			return;
+		}
 		if (session?.identity === undefined || packet.cmd !== "publish") {
 			done(new Error(NOBODY));
 			return;
@@ -264,6 +275,10 @@ export class Library {
 			if (answer.kind === "cut") {
 				// An error would tell an MQTT 5 client to throw the message away; without an answer every client sends it again.
 				session.conn.destroy();
+				return;
+			}
+			if (answer.kind === "unchanged" || answer.kind === "refused") {
+				done(answer.kind === "refused" ? new Error(REFUSED) : null);
 				return;
 			}
 			delete packet.properties;

@@ -12,10 +12,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const CONNECTIONS_MAX = 1_024;
 const FLAG = "--mqtt-port";
 
-const listen = (server: Server, host: string, port: number): Promise<number> =>
+/** Rejects with OrionError: PORT_IN_USE, PORT_REFUSED. */
+export const listen = (server: Server, host: string, port: number, flag: string = FLAG): Promise<number> =>
 	new Promise((resolve, reject) => {
 		server.once("error", (error: NodeJS.ErrnoException) => {
-			const facts = { port, host, flag: FLAG, detail: error.code ?? error.message };
+			const facts = { port, host, flag, detail: error.code ?? error.message };
 			reject(new OrionError(error.code === "EADDRINUSE" ? "PORT_IN_USE" : "PORT_REFUSED", facts, { cause: error }));
 		});
 		server.listen({ host, port }, () => {

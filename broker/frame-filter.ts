@@ -1,7 +1,7 @@
 // Decides which bytes of a connection reach the broker's library: whole packets within the size limits that are as the standard has them.
 import { ENVELOPE_BYTES_MAX } from "../contracts/envelope.ts";
 import { fault } from "../contracts/errors.ts";
-import { type CheckedPacket, checkPacket, malformed, type PacketRefusal, REASONS, TYPE } from "./packet-check.ts";
+import { type CheckedPacket, checkPacket, malformed, type PacketRefusal, type QosMax, REASONS, TYPE } from "./packet-check.ts";
 
 /** Before a CONNECT: who is not known yet gets little memory. */
 export const CONNECT_BYTES_MAX = 4_096;
@@ -35,6 +35,7 @@ type Phase = "connect" | "admission" | "open" | "over";
 
 export class FrameFilter {
 	readonly #isUrgent: (topic: string) => boolean;
+	readonly #qosMax: QosMax;
 	#phase: Phase = "connect";
 	#version = 0;
 	/** The beginning of a packet whose end has not come; never larger than one packet may be. */
@@ -43,8 +44,9 @@ export class FrameFilter {
 	/** What came behind a CONNECT that is not answered yet. */
 	#held: Uint8Array = NOTHING;
 
-	constructor(isUrgent: (topic: string) => boolean) {
+	constructor(isUrgent: (topic: string) => boolean, qosMax: QosMax = 1) {
 		this.#isUrgent = isUrgent;
+		this.#qosMax = qosMax;
 	}
 
 	/** Bytes that are kept here at the moment. */
@@ -175,7 +177,7 @@ export class FrameFilter {
 	#check(packet: Uint8Array, urgent: Urgent[]): PacketRefusal | undefined {
 		const header = this.#header(packet, 0);
 		if (header === undefined || "refusal" in header) return refusalOf(malformed("a length that changed")).refusal;
-		const checked = checkPacket(packet[0] ?? 0, packet.subarray(header.headerBytes), this.#version);
+		const checked = checkPacket(packet[0] ?? 0, packet.subarray(header.headerBytes), this.#version, this.#qosMax);
 		if (checked.kind === "refused") return checked.refusal;
 		if (checked.kind === "disconnect") this.#phase = "over";
 		if (checked.kind === "connect") {

@@ -2,13 +2,15 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { FrameFilter, type Passed, type Urgent } from "./frame-filter.ts";
-import type { PacketRefusal } from "./packet-check.ts";
+import type { PacketRefusal, QosMax } from "./packet-check.ts";
 
 export interface SocketLimits {
 	/** A peer that takes nothing for this long is let go. */
 	readonly drainTimeoutMs: number;
 	/** A peer for whom more than this waits is let go. */
 	readonly backlogBytesMax: number;
+	/** Default 1. */
+	readonly qosMax?: QosMax;
 }
 
 export interface SocketEvents {
@@ -42,7 +44,7 @@ export class GuardedSocket extends Duplex {
 		this.#socket = socket;
 		this.#limits = limits;
 		this.#events = events;
-		this.#filter = new FrameFilter((topic) => events.isUrgent(topic));
+		this.#filter = new FrameFilter((topic) => events.isUrgent(topic), limits.qosMax);
 		socket.on("data", (chunk) => this.#read(this.#filter.push(chunk)));
 		socket.on("end", () => {
 			this.#ended = true;

@@ -25,6 +25,7 @@ const FILE_FAMILIES = [
 	"policy.limits",
 	"policy.robot",
 	"config.orion",
+	"config.broker",
 	"config.node",
 	"kept.services",
 ];

@@ -411,6 +411,43 @@ monoMs?: number
 }
 
 /**
+ * The file of a plain MQTT broker: no mesh, no contracts, no log; open to everybody on loopback.
+ */
+export interface ConfigBroker {
+/**
+ * where it listens
+ */
+listen?: {
+/**
+ * loopback address to listen on (default 127.0.0.1)
+ */
+host?: string
+/**
+ * port, 0 = any free one (default 1883)
+ */
+port?: number
+}
+/**
+ * nobody is asked who he is; said in the file so that nobody gets it by accident
+ */
+anonymous: true
+/**
+ * take QoS 2 (default false)
+ */
+qos2?: boolean
+/**
+ * filters that nobody may subscribe to
+ * 
+ * Items: filter
+ */
+refuseSubscribe?: string[]
+/**
+ * connections at a time (default 1024)
+ */
+connectionsMax?: number
+}
+
+/**
  * node.json: how one node reaches its mesh, whom it obeys, and what it looks after. Written by whoever made the node.
  */
 export interface ConfigNode {
@@ -2504,6 +2541,7 @@ export interface Contracts {
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"clock.tick": ClockTick;
+	"config.broker": ConfigBroker;
 	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;

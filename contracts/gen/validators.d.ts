@@ -12,6 +12,7 @@ export const alertResolved: ValidateFunction;
 export const breakerClosed: ValidateFunction;
 export const breakerOpened: ValidateFunction;
 export const clockTick: ValidateFunction;
+export const configBroker: ValidateFunction;
 export const configNode: ValidateFunction;
 export const configOrion: ValidateFunction;
 export const coreBeacon: ValidateFunction;

@@ -56,7 +56,17 @@ describe("generated files", () => {
 		const names = SCHEMAS.map(({ name }) => name);
 		expect(Object.keys(VALIDATORS)).toEqual(names);
 		expect(Object.keys(KNOWN_FIELDS)).toEqual(names);
-		const never = ["action.command", "config.node", "config.orion", "core.beacon", "envelope", "kept.services", "node.verdict", "node.watermark"];
+		const never = [
+			"action.command",
+			"config.broker",
+			"config.node",
+			"config.orion",
+			"core.beacon",
+			"envelope",
+			"kept.services",
+			"node.verdict",
+			"node.watermark",
+		];
 		expect(names.filter((name) => !ENVELOPED.some((enveloped) => enveloped === name))).toEqual(
 			[...never, ...names.filter((name) => name.startsWith("policy.") && name !== "policy.activated")].sort(),
 		);
