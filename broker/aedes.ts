@@ -5,14 +5,16 @@ import { generate } from "mqtt-packet";
 import { type Fault, fault } from "../contracts/errors.ts";
 import { assert } from "../contracts/result.ts";
 import { matches } from "./access.ts";
-import type { Admission, ConnectRequest, Door } from "./door.ts";
+import { Crowd } from "./crowd.ts";
+import type { Admission, Door } from "./door.ts";
 import { PACKET_BYTES_MAX } from "./frame-filter.ts";
 import { GuardedSocket } from "./guarded-socket.ts";
-import type { Publication } from "./judge.ts";
-import { type Hidden, type HiddenClient, markRepeats } from "./library-insides.ts";
+import { forgetAtEnd, type Hidden, type HiddenClient, markRepeats, publicationOf, requestOf } from "./library-insides.ts";
+import type { BrokerLimits } from "./limits.ts";
 import { type QosMax, REASONS } from "./packet-check.ts";
 import type { Identity } from "./ports.ts";
 import { connackOf, pubackOf, reasonOf } from "./reason-codes.ts";
+import { Throttle } from "./throttle.ts";
 
 interface Session {
 	readonly conn: GuardedSocket;
@@ -51,29 +53,6 @@ const ADMINISTRATIVE = 0x98;
 const plain = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const bytesOf = (payload: string | Buffer): Uint8Array => (typeof payload === "string" ? Buffer.from(payload) : payload);
-
-const publicationOf = ({ topic, qos, retain, payload }: PublishPacket): Publication => ({
-	topic,
-	qos: qos === 0 ? 0 : 1,
-	retain: retain === true,
-	bytes: bytesOf(payload),
-});
-
-const requestOf = ({ clientId, username, password, will }: ConnectPacket, version: number): ConnectRequest => ({
-	clientId,
-	version,
-	...(username === undefined ? {} : { username }),
-	...(password === undefined ? {} : { password }),
-	...(will === undefined ? {} : { will: { topic: will.topic, qos: will.qos ?? 0, retain: will.retain === true, bytes: bytesOf(will.payload) } }),
-});
-
-/** Nothing is queued for who is away: a session that outlives its connection would be handed old commands. */
-const forgetAtEnd = (packet: ConnectPacket): void => {
-	packet.clean = true;
-	if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
-};
-
 export interface LibraryOptions {
 	readonly door: Door;
 	/** Names this start of the broker inside the library. */
@@ -81,6 +60,7 @@ export interface LibraryOptions {
 	readonly drainTimeoutMs: number;
 	readonly connectTimeoutMs: number;
 	readonly now: () => number;
+	readonly limits: BrokerLimits;
 	/** MQTT as the standard has it, with the library's own sessions, wills and QoS 2, and none of the mesh's rules. Default false. */
 	readonly plain?: boolean;
 	/** Default 1. */
@@ -94,15 +74,19 @@ export class Library {
 	readonly #plain: boolean;
 	readonly #qosMax: QosMax;
 	readonly #aedes: Aedes;
+	readonly #crowd: Crowd<GuardedSocket>;
+	readonly #throttle: Throttle;
 	readonly #sessions = new Map<Client, Session>();
 	readonly #wills = new WeakMap<object, Session>();
 	#closing = false;
 
-	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now, plain = false, qosMax = 1 }: LibraryOptions) {
+	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now, limits, plain = false, qosMax = 1 }: LibraryOptions) {
 		this.#door = door;
 		this.#drainTimeoutMs = drainTimeoutMs;
 		this.#now = now;
 		this.#plain = plain;
+		this.#crowd = new Crowd(limits);
+		this.#throttle = new Throttle(limits);
 		this.#qosMax = qosMax;
 		this.#aedes = new Aedes(this.#options(instance, connectTimeoutMs));
 		this.#aedes.on("client", (client) => this.#registered(client));
@@ -168,14 +152,25 @@ export class Library {
 					if (session.identity !== undefined) this.#door.urgent(session.identity, topic, payload);
 				},
 				onRefused: ({ fault: found, reasonCode }) => this.#end(session, found, reasonCode),
+				onRead: (packets, bytes) => (session.identity === undefined ? 0 : this.#pace(session, session.identity, packets, bytes)),
 				onStalled: (detail) => this.#tell(session, fault("PEER_STALLED", { detail })),
 			},
 		);
+		const entry = this.#crowd.arrives(conn, conn.remote);
+		if (entry.kind === "refused") {
+			this.#door.refused({ remote: conn.remote, fault: entry.fault });
+			conn.destroy();
+			return;
+		}
+		entry.makeRoom?.destroy();
 		const client = this.#aedes.handle(conn);
 		const session: Session = { conn, client, granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
 		this.#sessions.set(client, session);
 		this.#closeTraps(session);
-		conn.once("close", () => this.#sessions.delete(client));
+		conn.once("close", () => {
+			this.#crowd.leaves(conn);
+			this.#sessions.delete(client);
+		});
 	}
 
 	#closeTraps(session: Session): void {
@@ -202,6 +197,12 @@ export class Library {
 		this.#door.refused({ ...(clientId === undefined ? {} : { clientId }), remote: session.conn.remote, fault: found });
 	}
 
+	#pace(session: Session, identity: Identity, packets: number, bytes: number): number {
+		const { waitMs, fault: found } = this.#throttle.read(identity, packets, bytes, this.#now());
+		if (found !== undefined) this.#tell(session, found);
+		return waitMs;
+	}
+
 	/** Ends a connection for what it sent; MQTT 5 has words for it. */
 	#end(session: Session, found: Fault, reasonCode: number): void {
 		this.#tell(session, found);
@@ -219,8 +220,10 @@ export class Library {
 		const version = packet.protocolVersion ?? 0;
 		session.wantsReasons = version === V5 && packet.properties?.requestProblemInformation !== false;
 		if (!this.#plain) forgetAtEnd(packet);
-		const finish = (admission: Admission): void => {
+		const finish = (asked: Admission): void => {
 			if (client.closed) return;
+			const crowded = asked.ok ? this.#crowded(session, asked.identity) : undefined;
+			const admission: Admission = crowded === undefined ? asked : { ok: false, fault: crowded };
 			if (admission.ok) {
 				session.identity = admission.identity;
 				if (packet.will !== undefined && !this.#plain) this.#wills.set(packet.will, session);
@@ -231,7 +234,15 @@ export class Library {
 			this.#tell(session, admission.fault, packet.clientId);
 			done(new Error(reasonOf(admission.fault)), false);
 		};
-		this.#door.connect(requestOf(packet, version)).then(finish, () => finish({ ok: false, fault: fault("BROKER_BUSY", { detail: "the check failed" }) }));
+		this.#door
+			.connect(requestOf(packet, version, session.conn.remote))
+			.then(finish, () => finish({ ok: false, fault: fault("BROKER_BUSY", { detail: "the check failed" }) }));
+	}
+
+	#crowded({ conn }: Session, { node, clientId }: Identity): Fault | undefined {
+		const takesOver =
+			!this.#plain && [...this.#sessions.values()].some(({ client, connectedAtMs }) => client.id === clientId && connectedAtMs !== undefined && !client.closed);
+		return this.#crowd.isNamed(conn, node, clientId, takesOver, this.#now());
 	}
 
 	/** Written here because the library gives no reason string. */

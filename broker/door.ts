@@ -9,6 +9,7 @@ export interface ConnectRequest {
 	readonly password?: Uint8Array;
 	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
 	readonly version: number;
+	readonly remote: string;
 }
 
 export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };

@@ -20,6 +20,7 @@ export interface Passed {
 	/** Whole packets, in order, often many in one piece. */
 	readonly pieces: readonly Uint8Array[];
 	readonly urgent: readonly Urgent[];
+	readonly packets: number;
 	/** Nothing after it is read any more. */
 	readonly refusal?: PacketRefusal;
 	/** The CONNECT was among the pieces: what follows it waits for `admit`. */
@@ -41,6 +42,7 @@ export class FrameFilter {
 	/** The beginning of a packet whose end has not come; never larger than one packet may be. */
 	#partial: Uint8Array = NOTHING;
 	#partialBytes = 0;
+	#packets = 0;
 	/** What came behind a CONNECT that is not answered yet. */
 	#held: Uint8Array = NOTHING;
 
@@ -73,13 +75,14 @@ export class FrameFilter {
 
 	push(chunk: Uint8Array): Passed {
 		const out = { pieces: [] as Uint8Array[], urgent: [] as Urgent[] };
+		this.#packets = 0;
 		const refusal = this.#take(chunk, out);
 		if (refusal !== undefined) {
 			this.#phase = "over";
 			this.#partial = NOTHING;
 			this.#held = NOTHING;
 		}
-		return { ...out, awaitsAdmission: this.#phase === "admission", ...(refusal === undefined ? {} : { refusal }) };
+		return { ...out, packets: this.#packets, awaitsAdmission: this.#phase === "admission", ...(refusal === undefined ? {} : { refusal }) };
 	}
 
 	#take(chunk: Uint8Array, out: { readonly pieces: Uint8Array[]; readonly urgent: Urgent[] }): PacketRefusal | undefined {
@@ -177,6 +180,7 @@ export class FrameFilter {
 	#check(packet: Uint8Array, urgent: Urgent[]): PacketRefusal | undefined {
 		const header = this.#header(packet, 0);
 		if (header === undefined || "refusal" in header) return refusalOf(malformed("a length that changed")).refusal;
+		this.#packets += 1;
 		const checked = checkPacket(packet[0] ?? 0, packet.subarray(header.headerBytes), this.#version, this.#qosMax);
 		if (checked.kind === "refused") return checked.refusal;
 		if (checked.kind === "disconnect") this.#phase = "over";

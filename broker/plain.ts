@@ -4,6 +4,7 @@ import { Library, RESERVED } from "./aedes.ts";
 import { listen } from "./broker.ts";
 import type { Admission, Answer, ConnectRequest, Door } from "./door.ts";
 import type { Publication } from "./judge.ts";
+import { LIMITS } from "./limits.ts";
 import type { QosMax } from "./packet-check.ts";
 import type { Identity, Refusal } from "./ports.ts";
 
@@ -69,9 +70,10 @@ export interface PlainBroker {
 /** Rejects with OrionError: PORT_IN_USE, PORT_REFUSED. */
 export const openPlainBroker = async (options: PlainOptions): Promise<PlainBroker> => {
 	const { host, port: wanted, instance, drainTimeoutMs, connectTimeoutMs, now, qosMax } = options;
-	const library = await Library.open({ door: new OpenDoor(options), instance, drainTimeoutMs, connectTimeoutMs, now, plain: true, qosMax });
+	const { connectionsMax } = options;
+	const limits = { ...LIMITS, connectionsMax, connectionsPerAddressMax: connectionsMax, connectionsPerNodeMax: connectionsMax };
+	const library = await Library.open({ door: new OpenDoor(options), instance, drainTimeoutMs, connectTimeoutMs, now, limits, plain: true, qosMax });
 	const server = createServer({ noDelay: true }, (socket) => library.attach(socket));
-	server.maxConnections = options.connectionsMax;
 	try {
 		const port = await listen(server, host, wanted, "listen.port");
 		return {

@@ -153,7 +153,8 @@ interface Doors {
 const openDoors = async ({ options, opened, say, config, mesh, instance, world, register }: Start, core: Core): Promise<Doors> => {
 	const host = config.value.mqtt?.host ?? LOOPBACK;
 	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
-	const broker = await openBroker({ mesh, host, port: mqttPort, credentials: register, intake: core.intake, instance, onRefusal: core.refused });
+	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
+	const broker = await openBroker({ mesh, host, port: mqttPort, credentials: register, intake: core.intake, instance, onRefusal: core.refused, ...limits });
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;
 	say("broker", mqtt);

@@ -549,6 +549,35 @@ host?: string
  * port, 0 = any free one
  */
 port?: number
+/**
+ * how much one client may take of the broker
+ */
+limits?: {
+/**
+ * connections in all (default 1024)
+ */
+connectionsMax?: number
+/**
+ * connections from one address (default 768)
+ */
+connectionsPerAddressMax?: number
+/**
+ * connections of one node and its NAME.something (default 32)
+ */
+connectionsPerNodeMax?: number
+/**
+ * connections that have not said who they are (default 128); beyond it the oldest makes room
+ */
+halfOpenMax?: number
+/**
+ * packets of one node (default 20000); what comes faster is read more slowly
+ */
+packetsPerSecondMax?: number
+/**
+ * bytes of one node (default 16777216); what comes faster is read more slowly
+ */
+bytesPerSecondMax?: number
+}
 }
 /**
  * where the API listens, on loopback
