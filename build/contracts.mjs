@@ -26,6 +26,7 @@ const FILE_FAMILIES = [
 	"policy.limits",
 	"policy.robot",
 	"config.orion",
+	"config.broker",
 	"config.node",
 	"kept.services",
 ];

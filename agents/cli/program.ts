@@ -4,6 +4,7 @@ import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { register as registerBroker } from "./broker.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import type { StopOptions } from "./stop.ts";
@@ -269,6 +270,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 		.addHelpText("before", EXAMPLES)
 		.addHelpText("after", EXIT_CODES);
 	registerUp(program);
+	registerBroker(program);
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	stopCommands(program, bind);

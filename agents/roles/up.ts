@@ -158,6 +158,7 @@ interface Doors {
 const openDoors = async ({ options, opened, say, config, mesh, instance, world, register }: Start, core: Core): Promise<Doors> => {
 	const host = config.value.mqtt?.host ?? LOOPBACK;
 	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
+	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
 	const broker = await openBroker({
 		mesh,
 		host,
@@ -167,6 +168,7 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 		instance,
 		onRefusal: core.refused,
 		onStop: core.stopped,
+		...limits,
 	});
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;

@@ -847,6 +847,43 @@ monoMs?: number
 }
 
 /**
+ * The file of a plain MQTT broker: no mesh, no contracts, no log; open to everybody on loopback.
+ */
+export interface ConfigBroker {
+/**
+ * where it listens
+ */
+listen?: {
+/**
+ * loopback address to listen on (default 127.0.0.1)
+ */
+host?: string
+/**
+ * port, 0 = any free one (default 1883)
+ */
+port?: number
+}
+/**
+ * nobody is asked who he is; said in the file so that nobody gets it by accident
+ */
+anonymous: true
+/**
+ * take QoS 2 (default false)
+ */
+qos2?: boolean
+/**
+ * filters that nobody may subscribe to
+ * 
+ * Items: filter
+ */
+refuseSubscribe?: string[]
+/**
+ * connections at a time (default 1024)
+ */
+connectionsMax?: number
+}
+
+/**
  * node.json: how one node reaches its mesh, whom it obeys, and what it looks after. Written by whoever made the node.
  */
 export interface ConfigNode {
@@ -978,6 +1015,35 @@ host?: string
  * port, 0 = any free one
  */
 port?: number
+/**
+ * how much one client may take of the broker
+ */
+limits?: {
+/**
+ * connections in all (default 1024)
+ */
+connectionsMax?: number
+/**
+ * connections from one address (default 768)
+ */
+connectionsPerAddressMax?: number
+/**
+ * connections of one node and its NAME.something (default 32)
+ */
+connectionsPerNodeMax?: number
+/**
+ * connections that have not said who they are (default 128); beyond it the oldest makes room
+ */
+halfOpenMax?: number
+/**
+ * packets of one node (default 20000); what comes faster is read more slowly
+ */
+packetsPerSecondMax?: number
+/**
+ * bytes of one node (default 16777216); what comes faster is read more slowly
+ */
+bytesPerSecondMax?: number
+}
 }
 /**
  * where the API listens, on loopback
@@ -3527,6 +3593,7 @@ export interface Contracts {
 	"chat.invited": ChatInvited;
 	"chat.refused": ChatRefused;
 	"clock.tick": ClockTick;
+	"config.broker": ConfigBroker;
 	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;

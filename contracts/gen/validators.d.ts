@@ -24,6 +24,7 @@ export const chatBound: ValidateFunction;
 export const chatInvited: ValidateFunction;
 export const chatRefused: ValidateFunction;
 export const clockTick: ValidateFunction;
+export const configBroker: ValidateFunction;
 export const configNode: ValidateFunction;
 export const configOrion: ValidateFunction;
 export const coreBeacon: ValidateFunction;

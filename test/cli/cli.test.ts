@@ -63,6 +63,7 @@ const troubled = (): DeskWorld => {
 const COMMANDS = [
 	[],
 	["up"],
+	["broker"],
 	["status"],
 	["incidents"],
 	["incident"],

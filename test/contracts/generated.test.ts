@@ -58,6 +58,7 @@ describe("generated files", () => {
 		expect(Object.keys(KNOWN_FIELDS)).toEqual(names);
 		const never = [
 			"action.command",
+			"config.broker",
 			"config.node",
 			"config.orion",
 			"core.beacon",
