@@ -69,6 +69,7 @@ const COMMANDS = [
 	["incident", "show"],
 	["why"],
 	["retry"],
+	["open"],
 	["logs"],
 	["replay"],
 	["level"],
@@ -113,6 +114,7 @@ describe("--json", () => {
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],
+		["open", troubled, ["open"]],
 		["version", troubled, ["version"]],
 	];
 	test.each(shapes)("%s keeps its shape", async (name, world, args) => {
