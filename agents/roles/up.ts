@@ -176,7 +176,8 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	const { token, file: tokenFile } = await openToken(options.data);
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
 	const page = await readPage();
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, ...(page === undefined ? {} : { page }) });
+	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, ...(page === undefined ? {} : { page }) });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);

@@ -17,6 +17,7 @@ import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
 import { Stops } from "./stops.ts";
+import { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
 /** Who may connect; kept beside core, because it says who is who and not what happened. */
@@ -79,6 +80,7 @@ interface Parts {
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
 	readonly stops: Stops;
+	readonly tally: Tally;
 	link: BrokerLink | undefined;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
@@ -148,7 +150,7 @@ const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNod
 };
 
 const deskOf = (parts: Parts): CoreDesk => {
-	const { options, journal, shell, live, notices, term } = parts;
+	const { options, journal, shell, live, notices, term, tally } = parts;
 	const { log, register, world } = options;
 	const startedWallMs = world.clock.wall();
 	return {
@@ -164,6 +166,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			mqtt: parts.where.mqtt,
 			http: parts.where.http(),
 			data: options.data,
+			host: options.host,
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -172,6 +175,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 				register.nodes().map(({ node }) => node),
 			),
 		notices: () => [...notices.values()],
+		tally: () => tally,
 		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
 		onRecords: (listener) => log.onCommit(listener),
 		submit: (bytes) => submit(parts, bytes),
@@ -260,14 +264,15 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const live = new Live(world.clock);
 	// Each needs the other: the shell appends through the journal, the journal stamps with the shell's time.
 	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
-	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
+	const tally = new Tally(() => world.clock.now());
+	const journal = openJournal({ log, mesh, clock: world.clock, time: shell, onStored: (position, envelope) => tally.count(position, envelope) });
 	const notices = new Map<string, Notice>();
 	const intake = new CoreIntake(journal, live, world, {
 		notice: (about, text) => notices.set(about, { severity: "info", text }),
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, link: undefined, where: { mqtt: "", http: () => "" } };
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
 	await shell.start(startRecords(options));
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;

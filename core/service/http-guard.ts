@@ -63,11 +63,11 @@ export const bearerOf = (c: Context): string | undefined => {
 /** Digests are compared, in constant time: neither length nor content of the token shows in how long it takes. */
 export const isToken = (token: string, given: string): boolean => timingSafeEqual(Buffer.from(sha256Hex(given), "hex"), Buffer.from(sha256Hex(token), "hex"));
 
-/** The body of a request, at most 64 KiB whatever its header says. */
-export const readBody = async (c: Context): Promise<Uint8Array> => {
-	const tooLarge = (bytes: number): OrionError => new OrionError("TOO_LARGE", { bytes, bytesMax: ENVELOPE_BYTES_MAX });
+/** The body of a request, at most so large whatever its header says. */
+export const readBody = async (c: Context, bytesMax = ENVELOPE_BYTES_MAX): Promise<Uint8Array> => {
+	const tooLarge = (bytes: number): OrionError => new OrionError("TOO_LARGE", { bytes, bytesMax });
 	const said = Number(c.req.header("content-length") ?? 0);
-	if (said > ENVELOPE_BYTES_MAX) throw tooLarge(said);
+	if (said > bytesMax) throw tooLarge(said);
 	const reader = c.req.raw.body?.getReader();
 	const chunks: Uint8Array[] = [];
 	let size = 0;
@@ -75,7 +75,7 @@ export const readBody = async (c: Context): Promise<Uint8Array> => {
 		const read = await reader?.read();
 		if (read === undefined || read.done) return Buffer.concat(chunks);
 		size += read.value.byteLength;
-		if (size > ENVELOPE_BYTES_MAX) throw tooLarge(size);
+		if (size > bytesMax) throw tooLarge(size);
 		chunks.push(read.value);
 	}
 };

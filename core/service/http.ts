@@ -12,10 +12,12 @@ import type { Clock } from "../../contracts/time.ts";
 import { reconciliationsAnswer } from "./http-alone.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
+import { ingestRoutes } from "./http-ingest.ts";
 import { type PageFiles, pageRoutes } from "./http-page.ts";
 import { stateRoutes } from "./http-state.ts";
 import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
+import { type Gauges, METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { CoreDesk } from "./ports.ts";
 import { Threads } from "./threads.ts";
 import { type IncidentsQuery, incidentsView, levelView, logView, nodesView, type Seen, statusView } from "./views.ts";
@@ -33,6 +35,7 @@ export interface HttpOptions {
 	readonly readersMax?: number;
 	/** What browsers load at /; absent: there is no page. */
 	readonly page?: PageFiles;
+	readonly gauges?: Gauges;
 }
 
 export interface HttpApi {
@@ -45,6 +48,7 @@ type Api = Hono<{ Bindings: HttpBindings }>;
 const LOG_LIMIT_MAX = 1_000;
 const INCIDENTS_LIMIT_MAX = 500;
 const RECONCILIATIONS_LIMIT_MAX = 50;
+const NODES_LIMIT_MAX = 500;
 const NAME_LENGTH_MAX = 128;
 const BEAT_S_MAX = 60;
 
@@ -90,8 +94,8 @@ const seenBy = (desk: CoreDesk, clock: Clock): Seen => ({
 
 const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen): void => {
 	app.get("/state/status", (c) => c.json(statusView(seen())));
-	app.get("/state/nodes", (c) => c.json(nodesView(seen())));
-	app.get("/nodes", (c) => c.json(nodesView(seen())));
+	for (const path of ["/state/nodes", "/nodes"])
+		app.get(path, (c) => c.json(nodesView(seen(), numberFrom(c, "limit", 200, NODES_LIMIT_MAX), c.req.query("after"))));
 	app.get("/level", (c) => c.json(levelView(seen())));
 	app.get("/state/incidents", (c) => {
 		const status = c.req.query("status") ?? "all";
@@ -114,10 +118,6 @@ const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen
 };
 
 const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
-	app.post("/events", async (c) => {
-		const kept = must(await desk.submit(await readBody(c)));
-		return c.json({ schema: "orion.event/1", rev: desk.info().head, ...kept }, kept.duplicate ? 200 : 201);
-	});
 	app.post("/level", async (c) => {
 		const { level, why: reason, by } = await fieldsOf(c);
 		const wanted = must(checkContract("level.set", { level, by: nameFrom(by), ...(reason === undefined ? {} : { why: reason }) }));
@@ -208,6 +208,8 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	stopRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
 	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
+	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
+	ingestRoutes(app, desk);
 	changeRoutes(app, desk, seen);
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;

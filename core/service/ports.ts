@@ -5,6 +5,7 @@ import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Level } from "../policy.ts";
 import type { EngineState } from "../state.ts";
 import type { StopAnswer, StoppedNode } from "./stops.ts";
+import type { Tally } from "./tally.ts";
 
 export interface CoreTerm {
 	readonly counter: number;
@@ -52,6 +53,8 @@ export interface CoreInfo {
 	readonly mqtt: string;
 	readonly http: string;
 	readonly data: string;
+	/** The node of this host: who alerts that come in over HTTP speak for. */
+	readonly host: string;
 }
 
 /** Everything that the HTTP API and the command line may ask of a running core. */
@@ -61,6 +64,8 @@ export interface CoreDesk {
 	live(): readonly LiveNode[];
 	/** Things an operator should know now: a policy that was not taken over, a parked reader, a damaged record. */
 	notices(): readonly Notice[];
+	/** What was counted since the start. */
+	tally(): Tally;
 	/** Records from a position on, in order; at most recordsMax (1,000). */
 	records(from: number, recordsMax: number): Promise<readonly LogRecord[]>;
 	/** Called with each new durable head; returns how to stop. */

@@ -17,6 +17,7 @@ export interface Seen {
 
 /** Beyond this without a pulse a node that calls itself ready is shown as silent. */
 const SILENT_AFTER_MS = 5_000;
+const STATUS_NODES_MAX = 200;
 const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();
@@ -142,11 +143,18 @@ export const nodeRows = (seen: Seen) =>
 		.sort()
 		.map((node) => nodeRow(seen, node));
 
-export const nodesView = (seen: Seen) => ({ ...envelopeOf(seen, "orion.nodes/1"), nodes: nodeRows(seen) });
+/** By name; `after` is the last name of the page before. */
+export const nodesView = (seen: Seen, limit: number, after: string | undefined) => {
+	const rows = nodeRows(seen);
+	const begin = after === undefined ? 0 : rows.filter(({ node }) => node <= after).length;
+	const nodes = rows.slice(begin, begin + limit);
+	return { ...envelopeOf(seen, "orion.nodes/1"), total: rows.length, nodes, next: begin + limit < rows.length ? (nodes.at(-1)?.node ?? null) : null };
+};
 
 export const statusView = (seen: Seen) => {
 	const { info, state, notices, wallMs } = seen;
 	const open = openIncidents(state);
+	const nodes = nodeRows(seen);
 	return {
 		...envelopeOf(seen, "orion.status/1"),
 		mesh: info.mesh,
@@ -173,7 +181,8 @@ export const statusView = (seen: Seen) => {
 		policy: { hash: state.policyHash },
 		stops: stopRows(state),
 		notices,
-		nodes: nodeRows(seen),
+		nodesTotal: nodes.length,
+		nodes: nodes.slice(0, STATUS_NODES_MAX),
 		incidents: {
 			open: open.length,
 			total: Object.keys(state.incidents).length,

@@ -73,6 +73,7 @@ const COMMANDS = [
 	["stop"],
 	["cut"],
 	["release"],
+	["open"],
 	["logs"],
 	["replay"],
 	["level"],
@@ -117,6 +118,7 @@ describe("--json", () => {
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],
+		["open", troubled, ["open"]],
 		["version", troubled, ["version"]],
 	];
 	test.each(shapes)("%s keeps its shape", async (name, world, args) => {

@@ -11,6 +11,7 @@ import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
 
 const START_WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -36,6 +37,7 @@ export class DeskWorld {
 	policyFault: ReturnType<typeof fail> | undefined;
 	/** Nodes that do not answer to an order to stop. */
 	readonly mute = new Set<string>();
+	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
 	constructor() {
@@ -70,6 +72,7 @@ export class DeskWorld {
 
 	#append(envelope: Envelope): number {
 		this.records.push({ position: this.records.length + 1, envelope });
+		this.tally.count(this.records.length, envelope);
 		return this.records.length;
 	}
 
@@ -167,6 +170,7 @@ export class DeskWorld {
 			mqtt: "mqtt://127.0.0.1:1883",
 			http: "http://127.0.0.1:7070",
 			data: "/data",
+			host: "host",
 		};
 	}
 
@@ -176,6 +180,7 @@ export class DeskWorld {
 			state: () => this.state,
 			live: () => this.lives,
 			notices: () => this.notices,
+			tally: () => this.tally,
 			records: async (from, max) => {
 				const begin = Math.max(from, this.first) - 1;
 				return this.records.slice(begin, begin + Math.min(max, 1_000));
@@ -188,7 +193,7 @@ export class DeskWorld {
 				const parsed = parseEnvelope(bytes);
 				if (!parsed.ok) return parsed;
 				const { source, id } = parsed.value;
-				if (source !== "/core/operator") return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
+				if (source !== "/core/operator" && !source.startsWith("/nodes/host.")) return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
 				if (this.records.some(({ envelope }) => envelope.id === id)) return ok({ position: 0, id, duplicate: true });
 				return ok({ position: this.take(parsed.value), id, duplicate: false });
 			},
