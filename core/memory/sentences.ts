@@ -44,7 +44,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.approval.closed.v1": ({ data }) =>
 		`${data.approval} is ${ENDS[data.end]}${data.by === undefined ? "" : ` by ${data.by} (${data.via ?? "unknown"})`} after ${sayDuration(data.tookMs)}${because(data.why)}`,
 	"dev.orion.approval.decided.v1": ({ data }) => `${data.by} says ${data.verdict} to ${data.approval} (${data.via})${because(data.why)}`,
-	"dev.orion.approval.refused.v1": ({ data }) => `${data.verdict} of ${data.by} (${data.via}) counts for nothing, ${data.reason}: ${data.detail} (${data.approval})`,
+	"dev.orion.approval.refused.v1": ({ data }) =>
+		`${data.verdict} of ${data.by} (${data.via}) counts for nothing, ${data.reason}: ${data.detail} (${data.approval})`,
 	"dev.orion.approval.requested.v1": ({ data }) => `may this run? ${data.plan}; ${sayDuration(data.decideWithinMs)} to decide (${data.approval})`,
 	"dev.orion.approval.seen.v1": ({ data }) => `${data.by} looked at ${data.approval} (${data.via})`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
