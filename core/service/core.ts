@@ -5,6 +5,7 @@ import { ok, type Result } from "../../contracts/result.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
+import { approvalDesk } from "./approvals-desk.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Journal, openJournal } from "./journal.ts";
@@ -177,6 +178,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		},
 		retry: (incident, by) => retry(parts, incident, by),
 		...nodeDesk(parts),
+		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };

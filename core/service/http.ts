@@ -9,6 +9,7 @@ import { checkContract, parseJson } from "../../contracts/envelope.ts";
 import { fault, OrionError } from "../../contracts/errors.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
+import { approvalRoutes } from "./http-approvals.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, onlyWithToken, readBody } from "./http-guard.ts";
 import { incidentAnswer, why } from "./http-why.ts";
@@ -194,6 +195,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	const threads = new Threads({ desk, pause: () => setImmediate() });
 	readRoutes(app, desk, threads, seen);
 	changeRoutes(app, desk, seen);
+	approvalRoutes(app, { desk, seen, numberFrom, fieldsOf, nameFrom });
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
 	port = await listen(server, options.port, options.host);
