@@ -7,6 +7,7 @@ import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
+import { approvalDesk } from "./approvals-desk.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
@@ -189,6 +190,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		...nodeDesk(parts),
+		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };

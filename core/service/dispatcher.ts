@@ -163,6 +163,7 @@ export class Dispatcher {
 			args: data.args,
 			incident: data.incident,
 			decision: data.decision,
+			...(data.approval === undefined ? {} : { approval: data.approval }),
 			policyHash: data.policyHash,
 			coreTerm: { ...term },
 			seq,
