@@ -1,6 +1,6 @@
 // Decides what a person is shown first: one sentence, then what is troubled before what is well, never more than fits a screen.
 import { type EngineState, openIncidents } from "../state.ts";
-import { envelopeOf, gravest, incidentRow, inOrder, LEVELS, levelRow, lostNodes, nodeRows, type Seen } from "./views.ts";
+import { envelopeOf, gravest, incidentRow, inOrder, LEVELS, levelRow, lostNodes, nodeRows, SEVERITIES, type Seen } from "./views.ts";
 
 const NODES_MAX = 50;
 const INCIDENTS_MAX = 20;
@@ -75,7 +75,7 @@ export const nowView = (seen: Seen) => {
 		incidents: {
 			open: open.length,
 			rows: [...open]
-				.sort(inOrder)
+				.sort((left, right) => SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity) || inOrder(left, right))
 				.slice(0, INCIDENTS_MAX)
 				.map((incident) => incidentRow(seen, incident)),
 		},

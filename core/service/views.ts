@@ -16,7 +16,7 @@ export interface Seen {
 /** Beyond this without a pulse a node that calls itself ready is shown as silent. */
 const SILENT_AFTER_MS = 5_000;
 const STATUS_NODES_MAX = 200;
-const SEVERITIES = ["info", "warning", "error", "critical"] as const;
+export const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();
 export const envelopeOf = (seen: Seen, schema: string) => ({ schema, rev: seen.info.head, at: iso(seen.wallMs) });

@@ -27,12 +27,11 @@ export interface ApprovalRow {
 	readonly args: Readonly<Record<string, string | number | boolean>>;
 	readonly targets?: readonly string[];
 	readonly risk: string;
-	readonly plan?: unknown;
+	readonly plan?: string;
 	readonly why: string;
-	readonly blast?: unknown;
-	readonly undo?: string;
+	readonly blast?: string;
+	readonly undo?: "left-as-found" | "impossible";
 	readonly undoSays?: string;
-	readonly evidence?: unknown;
 	readonly boundHash: string;
 	readonly askedAt: string;
 	readonly decideBy: string;
@@ -41,7 +40,7 @@ export interface ApprovalRow {
 	readonly via?: string;
 	readonly said?: string;
 	readonly decidedAt?: string;
-	readonly outcome?: { readonly action: string; readonly end?: string; readonly undone?: unknown };
+	readonly outcome?: { readonly action: string; readonly end?: string };
 }
 
 export interface ApprovalsView {

@@ -34,6 +34,7 @@ const decide: Decide = {
 		say(`denied: ${row.name} on ${row.node}`);
 		await link.refresh();
 	},
+	stop: () => void stop(),
 };
 
 const showSentence = (now: NowView, waiting: number): void => {
@@ -183,7 +184,9 @@ document.addEventListener("keydown", (event) => {
 setInterval(() => {
 	paintTimes();
 	paintStale();
-	for (const card of byId("approvals").querySelectorAll<HTMLElement>(".asks"))
-		if (isOver(card)) for (const button of card.querySelectorAll("button")) button.disabled = true;
+	const over = [...byId("approvals").querySelectorAll<HTMLElement>(".asks")].filter(isOver);
+	for (const card of over) for (const button of card.querySelectorAll("button")) button.disabled = true;
+	// What became of it is for core to say.
+	if (over.length > 0 && link.state === "live") void link.refresh();
 }, 1_000);
 void link.start();
