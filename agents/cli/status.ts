@@ -118,6 +118,11 @@ const headLines = ({ paint }: Session, status: StatusView): readonly string[] =>
 		paint.dim(
 			`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records, policy ${status.policy.hash.slice(7, 15)}`,
 		) + lag,
+		...status.stops.map((stop) =>
+			paint.red(
+				`${stop.node} is ${stop.verb === "cut" ? "cut" : "stopped"} by ${plain(stop.by)} (${stop.via})${stop.said ? "" : ", and has not said so"}: orion release ${stop.node}${stop.verb === "cut" ? " --local" : ""}`,
+			),
+		),
 		...status.notices.map(({ severity, text }) => gravityStyle(paint, severity)(`${severity}: ${plain(text)}`)),
 	];
 };

@@ -11,6 +11,8 @@ import { readText } from "./kept-files.ts";
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
 export interface FoundConfig {
 	/** undefined: there is no file, and everything has its default. */
 	readonly file: string | undefined;
@@ -27,7 +29,7 @@ export const findConfig = async (named: string | undefined, dataFolder: string):
 		if (!checked.ok) return checked;
 		const { value, wrong } = checked.value;
 		// Passwords would cross the network in the clear.
-		if (value.mqtt?.host !== undefined && !LOOPBACK.test(value.mqtt.host))
+		if (value.mqtt?.host !== undefined && !isLoopback(value.mqtt.host))
 			return wrong(["mqtt", "host"], "only loopback (127.0.0.1): other machines need TLS, which is not here yet");
 		return ok({ file, value });
 	}

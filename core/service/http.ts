@@ -9,11 +9,13 @@ import { checkContract, parseJson } from "../../contracts/envelope.ts";
 import { fault, OrionError } from "../../contracts/errors.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
+import { reconciliationsAnswer } from "./http-alone.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
 import { type PageFiles, pageRoutes } from "./http-page.ts";
 import { stateRoutes } from "./http-state.ts";
+import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
 import { type Gauges, METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { CoreDesk } from "./ports.ts";
@@ -45,6 +47,7 @@ type Api = Hono<{ Bindings: HttpBindings }>;
 
 const LOG_LIMIT_MAX = 1_000;
 const INCIDENTS_LIMIT_MAX = 500;
+const RECONCILIATIONS_LIMIT_MAX = 50;
 const NODES_LIMIT_MAX = 500;
 const NAME_LENGTH_MAX = 128;
 const BEAT_S_MAX = 60;
@@ -103,6 +106,7 @@ const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen
 	});
 	app.get("/state/incidents/:id", async (c) => c.json(must(await incidentAnswer(threads, seen(), c.req.param("id")))));
 	app.get("/why/:id", async (c) => c.json(must(await why(desk, threads, seen(), c.req.param("id")))));
+	app.get("/state/reconciliations", async (c) => c.json(await reconciliationsAnswer(desk, seen(), numberFrom(c, "limit", 10, RECONCILIATIONS_LIMIT_MAX))));
 	app.get("/state/log", async (c) => {
 		const { first } = desk.info();
 		const from = numberFrom(c, "from", first, Number.MAX_SAFE_INTEGER);
@@ -201,6 +205,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 		}
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
+	stopRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
 	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));

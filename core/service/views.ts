@@ -1,4 +1,6 @@
 // Decides what the API shows of the mesh: pure functions from what the desk knows to versioned JSON shapes.
+
+import { stoppedBy } from "../guardian/stops.ts";
 import type { GateVerdict, Level, Policy, Risk } from "../policy.ts";
 import { type EngineState, type Incident, openIncidents } from "../state.ts";
 import type { CoreInfo, LiveNode, LogRecord, Notice } from "./ports.ts";
@@ -30,8 +32,21 @@ export const gravest = (incidents: readonly Incident[]): Incident | undefined =>
 export const lostNodes = (state: EngineState): readonly string[] =>
 	Object.entries(state.nodes).flatMap(([node, view]) => (view.state === "lost" ? [node] : []));
 
+/** Who stopped what, until it is released and the node has said so. */
+const stopRows = (state: EngineState) =>
+	Object.entries(state.stops).flatMap(([node, view]) => {
+		const held = stoppedBy(view);
+		if (held === undefined) return [];
+		const { verb, by, via, atWallMs } = held;
+		return [{ node, verb, by, via, at: iso(atWallMs), orders: view.orders.length, said: view.said }];
+	});
+
 /** One sentence about now. */
 const sentence = (state: EngineState): string => {
+	const stops = stopRows(state);
+	const first = stops[0];
+	if (first !== undefined && stops.length === 1) return `${first.node} is ${first.verb === "cut" ? "cut" : "stopped"} by ${first.by}`;
+	if (first !== undefined) return `${stops.length} nodes are stopped, ${first.node} by ${first.by}`;
 	const open = openIncidents(state);
 	const worst = gravest(open);
 	const lost = lostNodes(state);
@@ -164,6 +179,7 @@ export const statusView = (seen: Seen) => {
 			data: info.data,
 		},
 		policy: { hash: state.policyHash },
+		stops: stopRows(state),
 		notices,
 		nodesTotal: nodes.length,
 		nodes: nodes.slice(0, STATUS_NODES_MAX),

@@ -15,7 +15,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 	contracts: { may: [], node: [] },
 	log: { may: ["contracts"], node: [] },
 	core: { may: ["contracts"], node: [], pure: true },
-	"core/service": { may: ["contracts", "core", "log/port.ts"], node: ["node:crypto", "node:http", "node:timers/promises"] },
+	"core/service": { may: ["contracts", "core", "log/port.ts"], node: ["node:crypto", "node:http", "node:timers/promises", "node:zlib"] },
 	// Runs in a browser: of the service it knows the shapes of answers.
 	"core/service/page": { may: ["contracts", "core/service"], node: [] },
 	broker: { may: ["contracts", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream"] },
@@ -61,6 +61,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	commander: ["agents/cli/"],
 	esbuild: ["build/", "test/"],
 	"fast-check": ["test/"],
+	grammy: ["core/service/telegram/bot-api.ts"],
 	hono: ["core/service/"],
 	jose: ["core/service/keys.ts", "test/"],
 	"json-schema-to-typescript": ["build/contracts.mjs"],

@@ -35,6 +35,8 @@ export class DeskWorld {
 	lives: LiveNode[] = [];
 	credentials: { node: string; addedWallMs: number }[] = [];
 	policyFault: ReturnType<typeof fail> | undefined;
+	/** Nodes that do not answer to an order to stop. */
+	readonly mute = new Set<string>();
 	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
@@ -206,6 +208,18 @@ export class DeskWorld {
 				const found = openBreaker(this.state, named);
 				if (!found.ok) return found;
 				return ok({ ...found.value, position: this.input("/core/operator", "dev.orion.breaker.closed.v1", { key: found.value.key, why: "person", by }) });
+			},
+			stop: async (verb, target, by, via) => {
+				const order = "00112233445566aa";
+				const nodes = target === "all" ? Object.keys(this.state.nodes) : [target];
+				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
+				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
+			},
+			release: async (node, by, via) => {
+				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
+				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });
+				this.input("/core/operator", "dev.orion.stop.released.v1", { orders, node, by, via });
+				return ok({ node, ms: 5, safety: "working" });
 			},
 			nodes: () => this.credentials,
 			addNode: async (node) => {

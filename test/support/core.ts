@@ -88,6 +88,7 @@ export class CoreProcess {
 			publish,
 			world,
 			state,
+			stops: () => ({ latched: [] }),
 		});
 	}
 
