@@ -33,7 +33,7 @@ export const lostNodes = (state: EngineState): readonly string[] =>
 	Object.entries(state.nodes).flatMap(([node, view]) => (view.state === "lost" ? [node] : []));
 
 /** Who stopped what, until it is released and the node has said so. */
-const stopRows = (state: EngineState) =>
+export const stopRows = (state: EngineState) =>
 	Object.entries(state.stops).flatMap(([node, view]) => {
 		const held = stoppedBy(view);
 		if (held === undefined) return [];

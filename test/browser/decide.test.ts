@@ -24,6 +24,8 @@ const scene = async (looks: Looks, prepare: (questions: Questions) => void): Pro
 	world.node("host", ["web"]);
 	world.down("host", "web");
 	world.level("N3");
+	world.node("hexapod", []);
+	world.mute.add("hexapod");
 	const api = await servePage(world);
 	opened.push(api);
 	const browser = new TestBrowser();
@@ -33,18 +35,8 @@ const scene = async (looks: Looks, prepare: (questions: Questions) => void): Pro
 	prepare(questions);
 	await questions.answerTo(page);
 	const stops: unknown[] = [];
-	await page.route("**/stop", (route) => {
-		stops.push(route.request().postDataJSON());
-		return route.fulfill({
-			json: {
-				schema: "orion.stop/1",
-				verb: "stop",
-				nodes: [
-					{ node: "host", ms: 12, safety: "stopped" },
-					{ node: "hexapod", ms: null, safety: null },
-				],
-			},
-		});
+	page.on("request", (asked) => {
+		if (asked.method() === "POST" && asked.url().endsWith("/stop")) stops.push(asked.postDataJSON());
 	});
 	await page.goto(await linkTo(`http://127.0.0.1:${api.port}`, TOKEN));
 	await isLive(page);
@@ -156,8 +148,11 @@ describe("STOP", () => {
 	test("is one press, needs no second, says who confirmed and who did not", async () => {
 		const { page, stops } = await scene({ size: PHONE }, () => undefined);
 		await page.getByRole("button", { name: "STOP" }).click();
-		await expect.poll(() => page.textContent("#stop-answer")).toBe("Stop: host stopped after 12 ms; hexapod did NOT answer");
+		await expect.poll(() => page.textContent("#stop-answer")).toBe("Stop: hexapod did NOT answer; host stopped after 3 ms");
 		expect(stops).toEqual([{ node: "all", by: "lars", via: "page" }]);
+		await expect.poll(() => page.textContent("#stopped")).toMatch(/STOPPED: host, by lars at /);
+		expect(await page.textContent("#stopped")).toContain("orion release NODE");
+		expect(await page.textContent("#sentence")).toContain("2 nodes are stopped");
 		await shoot(page, "stopped-phone-light");
 	});
 
@@ -193,13 +188,12 @@ describe("STOP", () => {
 		await page.getByRole("button", { name: "Approve process.stop on host" }).click();
 		await page.getByRole("dialog").getByRole("button", { name: "STOP", exact: true }).click();
 		await expect.poll(() => stops.length).toBe(1);
-		await expect.poll(() => page.textContent("#stop-answer")).toContain("host stopped after 12 ms");
+		await expect.poll(() => page.textContent("#stop-answer")).toContain("host stopped after 3 ms");
 		expect(questions.sent).toEqual([]);
 	});
 
 	test("that core did not confirm is said to be not confirmed, with what else there is", async () => {
 		const { page } = await scene({}, () => undefined);
-		await page.unroute("**/stop");
 		await page.route("**/stop", (route) => route.abort());
 		await page.getByRole("button", { name: "STOP" }).click();
 		await expect.poll(() => page.textContent("#stop-answer")).toContain("STOP was NOT confirmed: core does not answer. Use the switch at the robot");

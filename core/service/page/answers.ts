@@ -1,21 +1,12 @@
 // What core answers to the page: the shapes of its views, and of what people decide.
 import type { WhyView } from "../http-why.ts";
-import type { NowView as Now } from "../views-now.ts";
+import type { StopAnswer } from "../stops.ts";
+import type { NowView } from "../views-now.ts";
 
-export type { WhyView };
-export type IncidentRow = Now["incidents"]["rows"][number];
-export type NodeRow = Now["nodes"]["rows"][number];
-
-export interface Latch {
-	readonly node: string;
-	readonly verb: string;
-	readonly by: string;
-	readonly at: string;
-}
-
-export interface NowView extends Now {
-	readonly stops?: readonly Latch[];
-}
+export type { NowView, StopAnswer, WhyView };
+export type IncidentRow = NowView["incidents"]["rows"][number];
+export type NodeRow = NowView["nodes"]["rows"][number];
+export type Latch = NowView["stops"][number];
 
 export interface ApprovalRow {
 	readonly approval: string;
@@ -57,11 +48,6 @@ export interface HistoryView {
 		readonly gravity: string;
 		readonly text: string;
 	}[];
-}
-
-export interface StopAnswer {
-	readonly verb: string;
-	readonly nodes: readonly { readonly node: string; readonly ms: number | null; readonly safety: string | null }[];
 }
 
 export interface SessionAnswer {
