@@ -1,7 +1,7 @@
 // Decides what monitoring reads: the text that Prometheus understands, from what the desk knows, with labels that stay bounded.
 import { openIncidents } from "../state.ts";
 import type { Counts, Histogram, Tally } from "./tally.ts";
-import { LEVELS, nodeRows, type Seen } from "./views.ts";
+import { LEVELS, nodeRows, SEVERITIES, type Seen } from "./views.ts";
 
 /** Without it Prometheus 3 refuses the scrape. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,7 +22,6 @@ type Kind = "counter" | "gauge" | "histogram";
 
 /** Nodes that have gauges of their own. */
 const NODES_MAX = 1_000;
-const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 /** States in which a node does nothing more of its own, until it or a person has seen to it. */
 const SAFE_STATES: readonly string[] = ["stopped", "hold", "settling", "cut", "fault"];
 

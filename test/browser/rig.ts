@@ -6,7 +6,7 @@ import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { bundlePage } from "../../build/page.mjs";
 import { peer } from "../../build/peers.mjs";
 import { type HttpApi, openHttp } from "../../core/service/http.ts";
-import type { DeskWorld } from "../core/http-desk.ts";
+import { DeskWorld } from "../core/http-desk.ts";
 import { ROOT } from "../support/mesh.ts";
 
 export const TOKEN = "token-of-test-0123456789abcdef0123456789";
@@ -69,6 +69,25 @@ export class TestBrowser {
 		rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 	}
 }
+
+/** A world that begins now, so that what the browser shows of time is as it would be; its node was heard a moment ago. */
+export const worldNow = (): DeskWorld => {
+	const world = new DeskWorld(Date.now());
+	world.lives = [
+		{
+			node: "host",
+			connected: true,
+			metricsNotRecorded: 0,
+			session: "1.0",
+			tick: 4,
+			safety: "working",
+			pulseAgeMs: 400,
+			metricsAgeMs: 2_000,
+			metrics: { uptimeSeconds: 5, cpuRatio: 0.12, memoryUsedRatio: 0.41, diskUsedRatioMax: 0.63, temperatureMaxCelsius: 52 },
+		},
+	];
+	return world;
+};
 
 /** The API over a world, with the page as it is built. */
 export const servePage = async (world: DeskWorld, port = 0): Promise<HttpApi> =>

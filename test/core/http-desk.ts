@@ -41,7 +41,10 @@ export class DeskWorld {
 	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
-	constructor() {
+	readonly #startWallMs: number;
+
+	constructor(startWallMs = START_WALL_MS) {
+		this.#startWallMs = startWallMs;
 		const policy = realPolicy();
 		// As core does it: time is recorded before anything else.
 		this.tick(0);
@@ -62,7 +65,7 @@ export class DeskWorld {
 	}
 
 	get wallMs(): number {
-		return START_WALL_MS + this.engineMs;
+		return this.#startWallMs + this.engineMs;
 	}
 	get head(): number {
 		return this.records.length;
@@ -163,7 +166,7 @@ export class DeskWorld {
 			mesh: MESH,
 			code: "0.1.0",
 			term: { counter: 1, keyId: "k" },
-			startedWallMs: START_WALL_MS,
+			startedWallMs: this.#startWallMs,
 			head: this.head,
 			decidedUpTo: this.head,
 			first: this.first,

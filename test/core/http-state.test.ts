@@ -50,6 +50,13 @@ describe("/state/now", () => {
 		expect((await now()).sentence).toBe("1 incident is open: web on beta is down; process.restart is under way.");
 	});
 
+	test("the gravest incident stands first, whatever came last", async () => {
+		const world = new DeskWorld();
+		for (const severity of ["info", "critical", "warning"] as const) world.alert(severity, severity);
+		const { body } = await (await openOver(world)).ask<NowView>("/state/now");
+		expect(body.incidents.rows.map(({ severity }) => severity)).toEqual(["critical", "warning", "info"]);
+	});
+
 	test("a silent node is said, although nothing is open", async () => {
 		const world = new DeskWorld();
 		world.node("host", []);

@@ -96,7 +96,9 @@ export const showHistory = ({ rows }: HistoryView): void =>
 
 export const showStops = (stops: readonly Latch[]): void => {
 	const banner = byId("stopped");
-	const lines = stops.map(({ node, verb, by, at }) => `${verb === "cut" ? "CUT" : "STOPPED"}: ${node}, by ${by} at ${clock(at)}`);
+	const lines = stops.map(
+		({ node, verb, by, at, said }) => `${verb === "cut" ? "CUT" : "STOPPED"}: ${node}, by ${by} at ${clock(at)}${said ? "" : "; the node has NOT said so yet"}`,
+	);
 	setText(banner, lines.length === 0 ? "" : `${lines.join("\n")}\nIt stays so until a person releases it: orion release NODE`);
 	show(banner, lines.length > 0);
 };
