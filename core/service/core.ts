@@ -5,6 +5,7 @@ import { ok, type Result } from "../../contracts/result.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
+import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Journal, openJournal } from "./journal.ts";
@@ -31,6 +32,8 @@ export interface BrokerLink extends Publish, Delivery {
 
 export interface CoreOptions {
 	readonly log: Log;
+	/** The files of the audit, or why they cannot be gone on with: then nothing is handed over to a node. */
+	readonly audit: Result<AuditStore>;
 	readonly mesh: string;
 	readonly code: string;
 	readonly data: string;
@@ -213,6 +216,13 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 	return ok({ hash, changed });
 };
 
+const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
+	const audit = new Audit({ log, world, store, notice });
+	audit.start();
+	return audit;
+};
+
 export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
@@ -243,6 +253,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			? []
 			: [{ envelope: coreEnvelope(mesh, world.clock.wall(), "/core/operator", "dev.orion.level.set.v1", { level: options.level, by: "command line" }) }];
 	await shell.start([...lost, ...level]);
+	const audit = startAudit(options, notices);
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {
@@ -253,16 +264,18 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
-			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, world, state: () => shell.state });
+			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
 			rounds = new Rounds({ mesh, instance: options.instance, log, journal, intake, live, key, term, publish: link, world, state: () => shell.state });
 			rounds.start();
 		},
 		close: async () => {
 			await rounds?.stop();
+			audit.end();
 			await dispatcher?.stop();
 			await intake.settle("all");
 			await shell.stop();
+			await audit.stop();
 		},
 	};
 };
