@@ -42,6 +42,16 @@ export interface RemedyRow extends Row {
 	readonly says: string;
 }
 
+/** What a node may do by itself while it hears no core. */
+export interface AloneRow extends Row {
+	readonly on: string;
+	readonly action: string;
+	readonly with: Readonly<Record<string, string>>;
+	readonly uses: number;
+	readonly withinMs: number;
+	readonly says: string;
+}
+
 export type Scalar = string | number | boolean;
 
 export interface CorrelationRule extends Row {
@@ -76,6 +86,8 @@ export interface Policy {
 	readonly remedies: readonly RemedyRow[];
 	readonly rules: readonly CorrelationRule[];
 	readonly limits: Limits;
+	/** Absent in policies that were recorded before there was such a thing. */
+	readonly alone?: readonly AloneRow[];
 }
 
 /** An action that no policy row names is RISKY. */

@@ -3,7 +3,7 @@ import type { ClockQuality } from "../contracts/time.ts";
 import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
-export const STATE_SCHEMA = 1;
+export const STATE_SCHEMA = 2;
 
 export interface EngineClock {
 	/** Engine time: milliseconds that the mesh has run, never backwards. Timers use this. */
@@ -107,6 +107,50 @@ export interface Target {
 	readonly executionsMs: readonly number[];
 }
 
+/** What one node was allowed to do alone, and did. */
+export interface Allowance {
+	/** Number of the newest grant; 0: none yet. */
+	readonly number: number;
+	/** Newest grant of which everything that was done under it is counted. */
+	readonly reconciled: number;
+	readonly left: Readonly<Record<string, number>>;
+	readonly counter: number;
+	readonly validMs: number;
+	/** Engine times at which core learnt of a use, by row; as long as they count. */
+	readonly usedMs: Readonly<Record<string, readonly number[]>>;
+	/** Records since the last reconciliation. */
+	readonly acted: readonly number[];
+	readonly refused: readonly number[];
+}
+
+export interface Reconciliation {
+	readonly node: string;
+	readonly grant: number;
+	readonly aloneMs: number;
+	readonly acted: readonly number[];
+	readonly refused: readonly number[];
+	readonly incidents: readonly string[];
+	readonly wallMs: number;
+}
+
+/** An order to stop that core keeps for a node, until the node says that it was released there. */
+export interface KeptOrder {
+	readonly order: string;
+	readonly verb: "stop" | "cut";
+	readonly by: string;
+	readonly via: string;
+	readonly atWallMs: number;
+}
+
+export interface StopView {
+	/** Oldest first. */
+	readonly orders: readonly KeptOrder[];
+	/** Those of them that a person released, and the node has not yet confirmed. */
+	readonly releasing: readonly string[];
+	/** True once the node itself said that it is stopped. */
+	readonly said: boolean;
+}
+
 export interface EngineState {
 	readonly schema: typeof STATE_SCHEMA;
 	readonly mesh: string;
@@ -123,6 +167,13 @@ export interface EngineState {
 	readonly incidentOf: Readonly<Record<string, string>>;
 	readonly actions: Readonly<Record<string, ActionRun>>;
 	readonly targets: Readonly<Record<string, Target>>;
+	readonly allowances: Readonly<Record<string, Allowance>>;
+	/** The newest ones, oldest first. */
+	readonly reconciliations: readonly Reconciliation[];
+	/** Position of the newest record that changed what nodes keep for the time without core. */
+	readonly bundlePosition: number;
+	/** Nodes that are stopped, or are to be. */
+	readonly stops: Readonly<Record<string, StopView>>;
 }
 
 export const emptyState = (mesh: string): EngineState => ({
@@ -139,6 +190,10 @@ export const emptyState = (mesh: string): EngineState => ({
 	incidentOf: {},
 	actions: {},
 	targets: {},
+	allowances: {},
+	reconciliations: [],
+	bundlePosition: 0,
+	stops: {},
 });
 
 /** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */

@@ -38,10 +38,17 @@ function* guardTimers(state: EngineState): Iterable<number> {
 	}
 }
 
+/** A use that no longer counts is given back. */
+function* allowanceTimers(state: EngineState): Iterable<number> {
+	for (const row of state.policy?.alone ?? []) {
+		for (const { usedMs } of Object.values(state.allowances)) for (const ms of usedMs[row.id] ?? []) yield ms + row.withinMs;
+	}
+}
+
 /** Engine time of the earliest timer that is still ahead; undefined if only a new event can change anything. */
 export const nextTimerMs = (state: EngineState): number | undefined => {
 	let earliest: number | undefined;
-	for (const timers of [symptomTimers(state), actionTimers(state), guardTimers(state)]) {
+	for (const timers of [symptomTimers(state), actionTimers(state), guardTimers(state), allowanceTimers(state)]) {
 		for (const at of timers) if (at > state.clock.engineMs && (earliest === undefined || at < earliest)) earliest = at;
 	}
 	return earliest;

@@ -70,9 +70,9 @@ export class Voice {
 	}
 
 	/** Pulses have no number: they come all the time, and one that is missing is no loss. */
-	pulse(safety: NodePulse["safety"]): Uint8Array {
+	pulse(safety: NodePulse["safety"], order: string | undefined): Uint8Array {
 		const session = this.#options.session();
-		const data: NodePulse = { session: session.id, tick: session.tick(), safety };
+		const data: NodePulse = { session: session.id, tick: session.tick(), safety, ...(order === undefined ? {} : { order }) };
 		return new TextEncoder().encode(JSON.stringify(this.#stamp("dev.orion.node.pulse.v1", data, session)));
 	}
 }
@@ -88,6 +88,8 @@ export const topicOf = (node: string, envelope: Envelope): { readonly topic: str
 			return { topic: nodeTopic(node, "about"), retain: true };
 		case "dev.orion.node.state.v1":
 			return { topic: nodeTopic(node, "state"), retain: true };
+		case "dev.orion.node.safety.v1":
+			return { topic: nodeTopic(node, "safety"), retain: true };
 		case "dev.orion.host.metrics.v1":
 			return { topic: nodeTopic(node, "tlm", "host.metrics"), retain: false };
 		default:

@@ -4,10 +4,12 @@ import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { register as registerBroker } from "./broker.ts";
 import { auditCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
+import type { StopOptions } from "./stop.ts";
 import { register as registerUp } from "./up.ts";
 
 const INTERRUPTED = 130;
@@ -19,6 +21,7 @@ const EXAMPLES = `Examples:
   orion incidents                       what is wrong
   orion why                             why, and what would change it
   orion level N2 -m "repair by itself"  let SAFE actions run
+  orion stop                            everything stops, and stays stopped
   orion alert backup "no backup for 3 days" --severity error
 `;
 
@@ -37,6 +40,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 		.option("--exit-code", "exit 9 if an incident is open or a node is lost")
 		.addHelpText("after", examples("orion status", "orion status --json", "orion status --exit-code || notify-send orion"))
 		.action(bind(async (session, options: { exitCode?: boolean }) => (await import("./status.ts")).showStatus(session, options)));
+	program
+		.command("open")
+		.description("print a link that opens the page in a browser on this machine, once")
+		.addHelpText("after", examples("orion open", 'xdg-open "$(orion open)"'))
+		.action(bind(async (session) => (await import("./open.ts")).printLink(session)));
 	program
 		.command("incidents")
 		.description("what is wrong")
@@ -72,6 +80,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 			examples("orion logs -f", "orion logs --type incident --type decision", "orion logs --node pi-3 --since 10m", "orion logs --since 1 --json > log.ndjson"),
 		)
 		.action(bind(async (session, options: LogsOptions) => (await import("./logs.ts")).showLogs(session, options)));
+	program
+		.command("reconciliation")
+		.description("what nodes did, refused and saw while they heard no core, and what each may do alone the next time")
+		.addHelpText("after", examples("orion reconciliation", "orion reconciliation --json"))
+		.action(bind(async (session) => (await import("./reconciliation.ts")).showReconciliations(session)));
 	program
 		.command("replay")
 		.description("run the whole log through the engine again; exit 8 at the first byte that differs")
@@ -120,6 +133,30 @@ const configCommands = (program: Command, bind: Bind): void => {
 		.description("let the running mesh read its policies again; a bad one changes nothing")
 		.addHelpText("after", examples("orion config reload"))
 		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
+};
+
+const stopCommands = (program: Command, bind: Bind): void => {
+	const what = {
+		stop: "no new movement, sit, then off; holds until it is released",
+		cut: "outputs off at once: what stands falls; released only at the node",
+	} as const;
+	for (const verb of ["stop", "cut"] as const)
+		program
+			.command(verb)
+			.description(what[verb])
+			.argument("[node]", "one node (default: all of them)")
+			.option("--all", "every node; the same as naming none")
+			.option("--local", "only by the socket of the node on this machine: needs no mesh")
+			.addHelpText("after", examples(`orion ${verb}`, `orion ${verb} pi-3`, `orion ${verb} --local`))
+			.action(bind(async (session, node: string | undefined, options: StopOptions) => (await import("./stop.ts")).order(session, verb, node, options)));
+	program
+		.command("release")
+		.description("take a stop back; a cut only with --local, at the node")
+		.argument("<node>", "its name, in full")
+		.option("--local", "by the socket of the node on this machine")
+		.option("--yes", "do not ask")
+		.addHelpText("after", examples("orion release pi-3", "orion release pi-3 --local"))
+		.action(bind(async (session, node: string, options: { local?: boolean; yes?: boolean }) => (await import("./stop.ts")).release(session, node, options)));
 };
 
 const changeCommands = (program: Command, bind: Bind): void => {
@@ -221,8 +258,10 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 		.addHelpText("before", EXAMPLES)
 		.addHelpText("after", EXIT_CODES);
 	registerUp(program);
+	registerBroker(program);
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
+	stopCommands(program, bind);
 	changeCommands(program, bind);
 	auditCommands(program, bind);
 	return program;

@@ -40,6 +40,9 @@ export const decideDecisions = (state: EngineState, { envelope }: Recorded): rea
 		case "dev.orion.breaker.closed.v1":
 		case "dev.orion.node.state.v1":
 		case "dev.orion.node.about.v1":
+		case "dev.orion.node.safety.v1":
+		case "dev.orion.stop.requested.v1":
+		case "dev.orion.stop.released.v1":
 			return openIncidents(state).flatMap((incident) => decideOn(state, incident, envelope.id));
 		case "dev.orion.clock.tick.v1":
 			return openIncidents(state).flatMap((incident) =>

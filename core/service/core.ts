@@ -1,20 +1,24 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
+import { randomBytes } from "node:crypto";
 import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
 import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
+import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
 import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
-import { coreEnvelope, type Journal, openJournal } from "./journal.ts";
+import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
 import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
+import { Stops } from "./stops.ts";
+import { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
 /** Who may connect; kept beside core, because it says who is who and not what happened. */
@@ -62,6 +66,8 @@ export interface Core {
 	readonly desk: CoreDesk;
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
+	/** An order to stop that came to the broker, after it was handed on. */
+	stopped(verb: StopVerb, target: string, by: { readonly node: string }, bytes: Uint8Array): void;
 	/** Begins to dispatch and to say who it is; only now commands can leave. */
 	connect(link: BrokerLink, where: { readonly mqtt: string; readonly http: () => string }): Promise<void>;
 	close(): Promise<void>;
@@ -76,6 +82,8 @@ interface Parts {
 	readonly key: CoreKey;
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
+	readonly stops: Stops;
+	readonly tally: Tally;
 	link: BrokerLink | undefined;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
@@ -145,7 +153,7 @@ const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNod
 };
 
 const deskOf = (parts: Parts): CoreDesk => {
-	const { options, journal, shell, live, notices, term } = parts;
+	const { options, journal, shell, live, notices, term, tally } = parts;
 	const { log, register, world } = options;
 	const startedWallMs = world.clock.wall();
 	return {
@@ -161,6 +169,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			mqtt: parts.where.mqtt,
 			http: parts.where.http(),
 			data: options.data,
+			host: options.host,
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -169,6 +178,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 				register.nodes().map(({ node }) => node),
 			),
 		notices: () => [...notices.values()],
+		tally: () => tally,
 		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
 		onRecords: (listener) => log.onCommit(listener),
 		submit: (bytes) => submit(parts, bytes),
@@ -179,6 +189,8 @@ const deskOf = (parts: Parts): CoreDesk => {
 			return { position, before };
 		},
 		retry: (incident, by) => retry(parts, incident, by),
+		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
+		release: (node, by, via) => parts.stops.release(node, by, via),
 		...nodeDesk(parts),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
@@ -223,22 +235,22 @@ const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<stri
 	return audit;
 };
 
-export const openCore = async (options: CoreOptions): Promise<Core> => {
-	const { log, mesh, world, code, policy } = options;
-	const key = await openCoreKey(world.files);
-	const term = await raiseTerm(world.files, key.keyId);
-	const live = new Live(world.clock);
-	// Each needs the other: the shell appends through the journal, the journal stamps with the shell's time.
-	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
-	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
-	const notices = new Map<string, Notice>();
-	const intake = new CoreIntake(journal, live, world, {
-		notice: (about, text) => notices.set(about, { severity: "info", text }),
-		gone: (gap) => log.closeGap(gap),
+/** Every node that ever spoke may have something to stop. */
+const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stops =>
+	new Stops({
+		journal,
+		live,
+		world,
+		state: () => shell.state,
+		foldedUpTo: () => shell.readUpTo,
+		nodes: () => [...new Set([...Object.keys(shell.state.nodes), ...live.nodes()])].sort(),
+		newOrder: () => randomBytes(8).toString("hex"),
 	});
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, link: undefined, where: { mqtt: "", http: () => "" } };
+
+/** What is recorded before the start itself: damage that was accepted, and the level that was asked for. */
+const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): readonly Incoming[] => {
 	const why = "damaged records, accepted at the start";
-	const lost = options.losses.map(({ fromPosition, toPosition, bytes }) => ({
+	const lost = losses.map(({ fromPosition, toPosition, bytes }) => ({
 		envelope: coreEnvelope(mesh, world.clock.wall(), "/core/log", "dev.orion.log.loss.v1", {
 			what: "records",
 			fromPosition,
@@ -249,10 +261,29 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		}),
 	}));
 	const level =
-		options.level === undefined
+		asked === undefined
 			? []
-			: [{ envelope: coreEnvelope(mesh, world.clock.wall(), "/core/operator", "dev.orion.level.set.v1", { level: options.level, by: "command line" }) }];
-	await shell.start([...lost, ...level]);
+			: [{ envelope: coreEnvelope(mesh, world.clock.wall(), "/core/operator", "dev.orion.level.set.v1", { level: asked, by: "command line" }) }];
+	return [...lost, ...level];
+};
+
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+	const { log, mesh, world, code, policy } = options;
+	const key = await openCoreKey(world.files);
+	const term = await raiseTerm(world.files, key.keyId);
+	const live = new Live(world.clock);
+	// Each needs the other: the shell appends through the journal, the journal stamps with the shell's time.
+	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
+	const tally = new Tally(() => world.clock.now());
+	const journal = openJournal({ log, mesh, clock: world.clock, time: shell, onStored: (position, envelope) => tally.count(position, envelope) });
+	const notices = new Map<string, Notice>();
+	const intake = new CoreIntake(journal, live, world, {
+		notice: (about, text) => notices.set(about, { severity: "info", text }),
+		gone: (gap) => log.closeGap(gap),
+	});
+	const stops = stopsOf(journal, live, world, shell);
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
+	await shell.start(startRecords(options));
 	const audit = startAudit(options, notices);
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
@@ -261,15 +292,31 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		key,
 		desk: deskOf(parts),
 		refused: (refusal) => noteRefusal(notices, refusal),
+		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
+			stops.connect(link, () => rounds?.hurry());
 			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
-			rounds = new Rounds({ mesh, instance: options.instance, log, journal, intake, live, key, term, publish: link, world, state: () => shell.state });
+			rounds = new Rounds({
+				mesh,
+				instance: options.instance,
+				log,
+				journal,
+				intake,
+				live,
+				key,
+				term,
+				publish: link,
+				world,
+				state: () => shell.state,
+				stops: () => stops.listed(),
+			});
 			rounds.start();
 		},
 		close: async () => {
+			stops.close();
 			await rounds?.stop();
 			audit.end();
 			await dispatcher?.stop();

@@ -6,7 +6,7 @@ import type { PolicyActions, PolicyAutonomy, PolicyCorrelation, PolicyLimits } f
 import { KNOWN_FIELDS } from "../../contracts/gen/validate.ts";
 import { type Fail, ok, type Result } from "../../contracts/result.ts";
 import { parseDuration } from "../../contracts/time.ts";
-import type { ActionRule, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
+import type { ActionRule, AloneRow, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
 import { type Checked, checkYaml } from "./checked-yaml.ts";
 
 export const POLICY_FILES = ["actions.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
@@ -158,6 +158,31 @@ const readGate = (file: Checked<PolicyAutonomy>): Result<readonly GateRow[]> => 
 	return ok(file.value.gate.map((row, index) => ({ ...row, at: file.at(["gate", index]) })));
 };
 
+/** Alone a node does only what is SAFE, and only what its own event says enough about. */
+const readAlone = (file: Checked<PolicyAutonomy>, actions: readonly ActionRule[]): Result<readonly AloneRow[]> => {
+	const rows = file.value.alone ?? [];
+	const again = twice(rows.map(({ id }) => id));
+	if (again >= 0) return file.wrong(["alone", again, "id"], `the row ${rows[again]?.id} stands here a second time`);
+	const read: AloneRow[] = [];
+	for (const [index, row] of rows.entries()) {
+		const path = ["alone", index] as const;
+		const action = actions.find(({ id }) => id === row.action);
+		if (action === undefined) return file.wrong([...path, "action"], `there is no action ${row.action} in actions.yaml`);
+		if (action.risk !== "SAFE") return file.wrong([...path, "action"], `${row.action} is RISKY: a node never does that alone`);
+		if (contractOf(row.on) === undefined) return file.wrong([...path, "on"], `there is no event ${row.on}`);
+		const needed = [...action.args].sort().join(", ");
+		const given = Object.keys(row.with).sort().join(", ");
+		if (given !== needed) return file.wrong([...path, "with"], `${row.action} takes the arguments (${needed}), not (${given})`);
+		for (const [name, text] of Object.entries(row.with)) {
+			const missing = unfilled(row.on, text, []);
+			if (missing !== undefined) return file.wrong([...path, "with", name], `${row.on} has no field ${missing}`);
+		}
+		const { within, ...rest } = row;
+		read.push({ ...rest, at: file.at(path), withinMs: ms(within) });
+	}
+	return ok(read);
+};
+
 const readLimits = ({ value }: Checked<PolicyLimits>): Limits => ({
 	reopenWithinMs: ms(value.reopenWithin),
 	evidencePerIncidentMax: value.evidencePerIncidentMax,
@@ -186,7 +211,16 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 	if (!remedies.ok) return remedies;
 	const gate = readGate(autonomy.value);
 	if (!gate.ok) return gate;
-	const content: Policy = { actions: actions.value, gate: gate.value, remedies: remedies.value, rules: rules.value, limits: readLimits(limits.value) };
+	const alone = readAlone(autonomy.value, actions.value);
+	if (!alone.ok) return alone;
+	const content: Policy = {
+		actions: actions.value,
+		gate: gate.value,
+		remedies: remedies.value,
+		rules: rules.value,
+		limits: readLimits(limits.value),
+		alone: alone.value,
+	};
 	// Through JSON, so that what is hashed is what is recorded.
 	const plain = JSON.parse(JSON.stringify(content)) as Policy;
 	return ok({ hash: digest(plain), content: plain, files: POLICY_FILES.map((file) => texts[file].shownAs) });

@@ -15,7 +15,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 	contracts: { may: [], node: [] },
 	log: { may: ["contracts"], node: [] },
 	core: { may: ["contracts"], node: [], pure: true },
-	"core/service": { may: ["contracts", "core", "log/port.ts"], node: ["node:crypto", "node:http", "node:timers/promises"] },
+	"core/service": { may: ["contracts", "core", "log/port.ts"], node: ["node:crypto", "node:http", "node:timers/promises", "node:zlib"] },
+	// Runs in a browser: of the service it knows the shapes of answers.
+	"core/service/page": { may: ["contracts", "core/service"], node: [] },
 	broker: { may: ["contracts", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream"] },
 	"edge/machines": { may: ["contracts"], node: [], pure: true },
 	edge: { may: ["contracts", "edge/machines", "log/port.ts"], node: ["node:crypto", "node:net"] },
@@ -37,6 +39,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 			"contracts",
 			"core",
 			"core/service",
+			"core/service/page",
 			"dist",
 			"edge",
 			"edge/machines",
@@ -50,7 +53,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Where each package may be imported; one that is not here may be imported nowhere. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-	"@hono/node-server": ["core/service/http.ts"],
+	"@hono/node-server": ["core/service/"],
 	aedes: ["broker/aedes.ts"],
 	ajv: ["build/contracts.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
@@ -58,12 +61,14 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	commander: ["agents/cli/"],
 	esbuild: ["build/", "test/"],
 	"fast-check": ["test/"],
+	grammy: ["core/service/telegram/bot-api.ts"],
 	hono: ["core/service/"],
 	jose: ["core/service/keys.ts", "test/"],
 	"json-schema-to-typescript": ["build/contracts.mjs"],
 	mqtt: ["edge/mqtt.ts", "test/"],
 	"mqtt-packet": ["broker/aedes.ts", "test/"],
 	picocolors: ["agents/cli/"],
+	"playwright-core": ["test/browser/"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],
 	yaml: ["core/service/checked-yaml.ts", "test/"],

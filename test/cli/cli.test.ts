@@ -63,12 +63,17 @@ const troubled = (): DeskWorld => {
 const COMMANDS = [
 	[],
 	["up"],
+	["broker"],
 	["status"],
 	["incidents"],
 	["incident"],
 	["incident", "show"],
 	["why"],
 	["retry"],
+	["stop"],
+	["cut"],
+	["release"],
+	["open"],
 	["logs"],
 	["replay"],
 	["level"],
@@ -113,6 +118,7 @@ describe("--json", () => {
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],
+		["open", troubled, ["open"]],
 		["version", troubled, ["version"]],
 	];
 	test.each(shapes)("%s keeps its shape", async (name, world, args) => {

@@ -11,6 +11,7 @@ import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
 
 const START_WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -34,6 +35,9 @@ export class DeskWorld {
 	lives: LiveNode[] = [];
 	credentials: { node: string; addedWallMs: number }[] = [];
 	policyFault: ReturnType<typeof fail> | undefined;
+	/** Nodes that do not answer to an order to stop. */
+	readonly mute = new Set<string>();
+	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
 	constructor() {
@@ -68,6 +72,7 @@ export class DeskWorld {
 
 	#append(envelope: Envelope): number {
 		this.records.push({ position: this.records.length + 1, envelope });
+		this.tally.count(this.records.length, envelope);
 		return this.records.length;
 	}
 
@@ -165,6 +170,7 @@ export class DeskWorld {
 			mqtt: "mqtt://127.0.0.1:1883",
 			http: "http://127.0.0.1:7070",
 			data: "/data",
+			host: "host",
 		};
 	}
 
@@ -174,6 +180,7 @@ export class DeskWorld {
 			state: () => this.state,
 			live: () => this.lives,
 			notices: () => this.notices,
+			tally: () => this.tally,
 			records: async (from, max) => {
 				const begin = Math.max(from, this.first) - 1;
 				return this.records.slice(begin, begin + Math.min(max, 1_000));
@@ -186,7 +193,7 @@ export class DeskWorld {
 				const parsed = parseEnvelope(bytes);
 				if (!parsed.ok) return parsed;
 				const { source, id } = parsed.value;
-				if (source !== "/core/operator") return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
+				if (source !== "/core/operator" && !source.startsWith("/nodes/host.")) return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
 				if (this.records.some(({ envelope }) => envelope.id === id)) return ok({ position: 0, id, duplicate: true });
 				return ok({ position: this.take(parsed.value), id, duplicate: false });
 			},
@@ -198,6 +205,18 @@ export class DeskWorld {
 				const found = openBreaker(this.state, named);
 				if (!found.ok) return found;
 				return ok({ ...found.value, position: this.input("/core/operator", "dev.orion.breaker.closed.v1", { key: found.value.key, why: "person", by }) });
+			},
+			stop: async (verb, target, by, via) => {
+				const order = "00112233445566aa";
+				const nodes = target === "all" ? Object.keys(this.state.nodes) : [target];
+				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
+				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
+			},
+			release: async (node, by, via) => {
+				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
+				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });
+				this.input("/core/operator", "dev.orion.stop.released.v1", { orders, node, by, via });
+				return ok({ node, ms: 5, safety: "working" });
 			},
 			nodes: () => this.credentials,
 			addNode: async (node) => {

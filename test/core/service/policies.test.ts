@@ -45,7 +45,13 @@ const BAD: readonly Bad[] = [
 		/no action process\.reset/,
 	],
 	["a remedy for an unknown rule", "autonomy.yaml", swap("rule: service-down", "rule: service-gone"), "rule: service-gone", /no rule service-gone/],
-	["a remedy with an argument too few", "autonomy.yaml", swap('with: { service: "{service}" }', "with: {}"), "with: {}", /takes the arguments \(service\)/],
+	[
+		"a remedy with an argument too few",
+		"autonomy.yaml",
+		swap('process.restart\n    with: { service: "{service}" }', "process.restart\n    with: {}"),
+		"with: {}",
+		/takes the arguments \(service\)/,
+	],
 	[
 		"a remedy with an argument too many",
 		"autonomy.yaml",
@@ -237,7 +243,7 @@ describe("the shipped policies", () => {
 
 	test("only restarting is SAFE; every action has an end, a breaker and a word about undoing it", () => {
 		for (const action of shippedPolicy().content.actions) {
-			expect(action.risk === "SAFE").toBe(action.id === "process.restart");
+			expect(action.risk === "SAFE").toBe(action.id.endsWith(".restart"));
 			for (const ms of [action.notAfterMs, action.clearForMs, action.withinMs, action.cooldownMs, action.breakerOpenMs]) expect(ms).toBeGreaterThan(0);
 			expect(action.breakerFailures).toBe(2);
 			expect(action.undoSays).not.toBe("");
