@@ -35,6 +35,12 @@ export const ERRORS = {
 		1,
 		"{file} has a damaged record at byte {offset} that is not at the end. Restore the folder from a backup, or start once with --accept-loss to record the loss and go on.",
 	),
+	AUDIT_DAMAGED: kind(
+		"machine",
+		false,
+		8,
+		"the audit is damaged at entry {position} ({file}: {detail}). Nothing is handed over to a node until it is mended: look with `orion audit verify`, keep the folder for whoever asks, move it away, and start again.",
+	),
 	DISK_FULL: kind("machine", true, 1, "the disk that holds {folder} is full. Free some space; nothing acknowledged was lost."),
 	FSYNC_FAILED: kind(
 		"machine",
