@@ -93,7 +93,7 @@ export const ERRORS = {
 		"peer",
 		true,
 		4,
-		"too many wrong passwords for {node} from {address}; one is checked at a time now. Look who tries, or take the node away with `orion node rm {node}`.",
+		"too many wrong passwords for {node} from {address}; the next are not looked at for a while. Look who tries, or take the node away with `orion node rm {node}`.",
 	),
 	CLIENT_ID_REFUSED: kind("caller", false, 4, "{clientId} is no client id: use the name of the node, or NAME.something with 1 to 32 of A-Z a-z 0-9 _ -"),
 	WILL_REFUSED: kind("caller", false, 5, "the will on {topic} is refused: {detail}"),
