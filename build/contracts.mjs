@@ -24,6 +24,7 @@ const FILE_FAMILIES = [
 	"policy.correlation",
 	"policy.limits",
 	"policy.robot",
+	"policy.safe-stop",
 	"config.orion",
 	"config.node",
 	"kept.services",

@@ -52,7 +52,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/http.ts", "core/service/http-stop.ts"],
 	aedes: ["broker/aedes.ts"],
-	ajv: ["build/contracts.mjs"],
+	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
 	canonicalize: ["contracts/digest.ts"],
 	commander: ["agents/cli/"],
@@ -66,7 +66,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	picocolors: ["agents/cli/"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],
-	yaml: ["core/service/checked-yaml.ts", "test/"],
+	yaml: ["build/safe-stop.mjs", "core/service/checked-yaml.ts", "test/"],
 };
 
 /** What single files may import of Node beyond their room. */
