@@ -55,7 +55,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/"],
 	aedes: ["broker/aedes.ts"],
-	ajv: ["build/contracts.mjs"],
+	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
 	canonicalize: ["contracts/digest.ts"],
 	commander: ["agents/cli/"],
@@ -71,7 +71,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"playwright-core": ["test/browser/"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],
-	yaml: ["core/service/checked-yaml.ts", "test/"],
+	yaml: ["build/safe-stop.mjs", "core/service/checked-yaml.ts", "test/"],
 };
 
 /** What single files may import of Node beyond their room. */
