@@ -108,6 +108,12 @@ export const ERRORS = {
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	PORT_CLOSED: kind(
+		"operator",
+		true,
+		3,
+		"{path} cannot be opened ({detail}). Look at the cable and at who may open it (group dialout), and that nothing else has it open.",
+	),
 	IMAGE_INVALID: kind("operator", false, 1, "not a firmware image: {detail}. Restore the committed one, or build it with `node build/avr.mjs`."),
 	ROBOT_INVALID: kind("operator", false, 2, "{model}: {detail}. Mend the robot's policy file; nothing moves before."),
 	POINTS_INVALID: kind("operator", false, 2, "line {line} of the calibration points: {detail}. Give six lines of three whole numbers, in millimetres."),
