@@ -72,6 +72,8 @@ const COMMANDS = [
 	["stop"],
 	["cut"],
 	["release"],
+	["explain"],
+	["explain", "safe-stop"],
 	["logs"],
 	["replay"],
 	["level"],
