@@ -135,6 +135,17 @@ const configCommands = (program: Command, bind: Bind): void => {
 		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
 };
 
+const explainCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("explain")
+		.description("the rules that hold, as they are carried by the agents")
+		.addHelpText("after", examples("orion explain safe-stop"))
+		.command("safe-stop")
+		.description("when a node stops, how, and what lets it go on; needs no running mesh")
+		.addHelpText("after", examples("orion explain safe-stop", "orion explain safe-stop --json"))
+		.action(bind(async (session) => (await import("./explain.ts")).explainSafeStop(session)));
+};
+
 const stopCommands = (program: Command, bind: Bind): void => {
 	const what = {
 		stop: "no new movement, sit, then off; holds until it is released",
@@ -262,6 +273,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	stopCommands(program, bind);
+	explainCommands(program, bind);
 	changeCommands(program, bind);
 	auditCommands(program, bind);
 	return program;

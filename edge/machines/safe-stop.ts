@@ -136,6 +136,9 @@ const onPresence = (rules: MoverRules, state: Mover): MoverStep => {
 	return { state: { ...enter(cleared, "off"), armEpoch: state.armEpoch + 1 }, effects: [] };
 };
 
+/** What is said to be over cannot have begun just now: that word is of an earlier time. */
+const isOlder = ({ since, at }: Mover): boolean => since < at;
+
 const honour = (rules: MoverRules, state: Mover, input: MoverInput): MoverStep => {
 	const { kind } = state;
 	switch (input.kind) {
@@ -159,7 +162,7 @@ const honour = (rules: MoverRules, state: Mover, input: MoverInput): MoverStep =
 			if (kind !== "off" || !state.arming || input.armEpoch !== state.armEpoch) return refuse(state, "wrong-state", kind);
 			return only(enter(state, "rising"), "enable");
 		case "risen":
-			return kind === "rising" ? only(enter(state, "armed")) : refuse(state, "wrong-state", kind);
+			return kind === "rising" && isOlder(state) ? only(enter(state, "armed")) : refuse(state, "wrong-state", kind);
 		case "lease":
 			return onLease(rules, state, input);
 		case "lease-end":
@@ -175,7 +178,7 @@ const honour = (rules: MoverRules, state: Mover, input: MoverInput): MoverStep =
 			if (!UPWARD.includes(kind) && kind !== "hold") return refuse(state, "wrong-state", kind);
 			return only({ ...enter(state, "settling"), armEpoch: state.armEpoch + 1, cause: "sit" }, "settle");
 		case "settled":
-			return kind === "settling" ? only(enter(state, "off"), "disable", "keep-off") : refuse(state, "wrong-state", kind);
+			return kind === "settling" && isOlder(state) ? only(enter(state, "off"), "disable", "keep-off") : refuse(state, "wrong-state", kind);
 		case "presence":
 			return onPresence(rules, state);
 	}
