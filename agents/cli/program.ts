@@ -4,6 +4,7 @@ import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { registerApprovals } from "./approval-commands.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import { register as registerUp } from "./up.ts";
@@ -22,8 +23,8 @@ const EXAMPLES = `Examples:
 
 const EXIT_CODES = `
 An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
-3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
-failed, 9 unhealthy (status --exit-code), 130 interrupted.
+3 unreachable, 4 not authenticated, 5 refused by policy, 6 denied or expired,
+7 partial, 8 verification failed, 9 unhealthy (status --exit-code), 130 interrupted.
 `;
 
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
@@ -40,7 +41,7 @@ const parsePositive = (text: string): number => {
 };
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
 
-type Bind = <A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) => (...args: unknown[]) => Promise<void>;
+export type Bind = <A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) => (...args: unknown[]) => Promise<void>;
 
 const readCommands = (program: Command, bind: Bind): void => {
 	program
@@ -236,6 +237,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	changeCommands(program, bind);
+	registerApprovals(program, bind);
 	return program;
 };
 
