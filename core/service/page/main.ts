@@ -163,7 +163,7 @@ const stopSays = ({ nodes }: StopAnswer): string =>
 		? "Stop was sent. No node that moves anything is here."
 		: `Stop: ${[...nodes]
 				.sort((left, right) => Number(left.ms !== null) - Number(right.ms !== null))
-				.map(({ node, ms, safety }) => (ms === null ? `${node} did NOT answer` : `${node} ${safety} after ${ms} ms`))
+				.map(({ node, ms, safety }) => (ms === null ? `${node} did NOT answer` : `${node} ${safety} after ${Math.max(1, Math.round(ms))} ms`))
 				.join("; ")}`;
 
 const tellStop = (text: string): void => {
