@@ -25,6 +25,7 @@ const FILE_FAMILIES = [
 	"policy.correlation",
 	"policy.limits",
 	"policy.robot",
+	"policy.safe-stop",
 	"config.orion",
 	"config.broker",
 	"config.node",

@@ -1,10 +1,12 @@
 // Decides what `orion` understands: commands, flags, help with examples; each command is loaded only when it runs.
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
 import { register as registerBroker } from "./broker.ts";
+import { auditCommands } from "./care-commands.ts";
+import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import type { StopOptions } from "./stop.ts";
@@ -29,21 +31,7 @@ An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
 failed, 9 unhealthy (status --exit-code), 130 interrupted.
 `;
 
-const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
-
-const parseNumber = (text: string): number => {
-	const number = Number(text);
-	if (text.trim() === "" || !Number.isFinite(number)) throw new InvalidArgumentError("It is a number.");
-	return number;
-};
-const parsePositive = (text: string): number => {
-	const number = parseNumber(text);
-	if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("It is a whole number from 1 on.");
-	return number;
-};
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
-
-type Bind = <A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) => (...args: unknown[]) => Promise<void>;
 
 const readCommands = (program: Command, bind: Bind): void => {
 	program
@@ -145,6 +133,17 @@ const configCommands = (program: Command, bind: Bind): void => {
 		.description("let the running mesh read its policies again; a bad one changes nothing")
 		.addHelpText("after", examples("orion config reload"))
 		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
+};
+
+const explainCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("explain")
+		.description("the rules that hold, as they are carried by the agents")
+		.addHelpText("after", examples("orion explain safe-stop"))
+		.command("safe-stop")
+		.description("when a node stops, how, and what lets it go on; needs no running mesh")
+		.addHelpText("after", examples("orion explain safe-stop", "orion explain safe-stop --json"))
+		.action(bind(async (session) => (await import("./explain.ts")).explainSafeStop(session)));
 };
 
 const stopCommands = (program: Command, bind: Bind): void => {
@@ -274,7 +273,9 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	stopCommands(program, bind);
+	explainCommands(program, bind);
 	changeCommands(program, bind);
+	auditCommands(program, bind);
 	return program;
 };
 

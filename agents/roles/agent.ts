@@ -10,6 +10,8 @@ import { CoreWatch } from "../../edge/core-watch.ts";
 import { DataChannel } from "../../edge/data-channel.ts";
 import { type NodeIdentity, openIdentity } from "../../edge/identity.ts";
 import { heldBy, heldVerb } from "../../edge/machines/latch.ts";
+import { STILL_RULES } from "../../edge/machines/safe-stop-rows.ts";
+import { stillState } from "../../edge/machines/still.ts";
 import { Outbox } from "../../edge/outbox.ts";
 import type { Connect, KeptFiles, NodeClock, Note, Randomness, Timers } from "../../edge/ports.ts";
 import { SafetyChannel } from "../../edge/safety-channel.ts";
@@ -93,7 +95,7 @@ const openKept = async (options: AgentOptions, onOutcome: StopLatchOptions["onOu
 /** What a node that moves nothing says of its safe-stop. */
 const safetyOf = (latch: StopLatch, watch: CoreWatch): NodeSafety => ({
 	kind: "still",
-	state: latch.isLatched ? "stopped" : watch.presence,
+	state: stillState(STILL_RULES, watch.presence, heldVerb(latch.book)),
 	...sayLatch(latch.book),
 });
 
@@ -141,7 +143,7 @@ const openObedience = (
 		journal,
 		runner: runnerOf(capabilities),
 		heard: () => watch.heard,
-		safety: () => (latch.isLatched ? "stopped" : watch.presence),
+		safety: () => stillState(STILL_RULES, watch.presence, heldVerb(latch.book)),
 		stoppedBy: () => heldBy(latch.book)?.by,
 		say: (receipt) => outbox.emit("dev.orion.action.receipt.v1", receipt),
 	});

@@ -10,6 +10,7 @@ import { openHttp } from "../../core/service/http.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
+import { openAudit } from "./audit.ts";
 import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
@@ -143,7 +144,22 @@ const openInside = async ({ options, opened, say, mesh, node, instance, world, r
 	say("log", `${log.head()} records in ${join(data, "log")}`);
 	const readPolicy = () => rereadPolicies(options);
 	const asked = level === undefined ? {} : { level };
-	const core = await openCore({ log, mesh, code: VERSION, data, host: node, instance, policy, readPolicy, register, world, losses: log.losses, ...asked });
+	const audit = await openAudit({ data, mesh, log, kept: world.files });
+	const core = await openCore({
+		log,
+		audit,
+		mesh,
+		code: VERSION,
+		data,
+		host: node,
+		instance,
+		policy,
+		readPolicy,
+		register,
+		world,
+		losses: log.losses,
+		...asked,
+	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
 	return core;

@@ -3160,6 +3160,129 @@ trimDegrees: number
 }
 
 /**
+ * When a node stops, how, and what lets it go on.
+ */
+export interface PolicySafeStop {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * what moves
+ */
+mover: {
+/**
+ * times of the mechanism
+ */
+timing: {
+/**
+ * an update of the loop that comes later than this is late; never zero
+ */
+loopLateAfter: string
+/**
+ * how long core must be heard before anything is armed; never zero
+ */
+linkGoodFor: string
+/**
+ * it must stand by then; never zero
+ */
+riseWithin: string
+/**
+ * how long it holds before it sits; never zero
+ */
+holdFor: string
+/**
+ * outputs go off by then, whether it sits or not; never zero
+ */
+settleWithin: string
+/**
+ * no lease is longer; never zero
+ */
+leaseMax: string
+}
+/**
+ * rows
+ * 
+ * Items: a row for what moves
+ */
+rules: {
+/**
+ * name of the row
+ */
+id: string
+/**
+ * what is so
+ */
+cause: ("cut" | "stop" | "found-armed" | "driver-error" | "board-reset" | "tilt" | "battery-empty" | "battery-low" | "battery-weak" | "rise-late" | "lease-over" | "link-silent" | "loop-late" | "obstacle" | "not-sitting")
+/**
+ * where it does more than inhibit
+ */
+in: ("any" | "energised" | "unpowered")
+/**
+ * how long the cause may be there; 0ms means at once
+ */
+grace: string
+/**
+ * what it does
+ */
+action: ("inhibit" | "hold" | "settle" | "fault" | "cut")
+/**
+ * what lets it go on: the cause being gone, a release, a person at the node
+ */
+clears: ("itself" | "release" | "presence")
+/**
+ * how long the cause must be gone
+ */
+clearAfter: string
+/**
+ * the same for a person
+ */
+says: string
+}[]
+}
+/**
+ * what moves nothing
+ */
+still: {
+/**
+ * rows
+ * 
+ * Items: a row for what moves nothing
+ */
+rules: {
+/**
+ * name of the row
+ */
+id: string
+/**
+ * what is so
+ */
+cause: ("cut" | "stop" | "link-silent")
+/**
+ * how long the cause may be there; 0ms means at once
+ */
+grace: string
+/**
+ * state
+ */
+becomes: ("alone" | "stopped")
+/**
+ * what lets it go on: the cause being gone, a release, a person at the node
+ */
+clears: ("itself" | "release" | "presence")
+/**
+ * how long the cause must be gone
+ */
+clearAfter: string
+/**
+ * the same for a person
+ */
+says: string
+}[]
+}
+}
+
+/**
  * A supervised process ended without being asked to.
  */
 export interface ProcessDown {
@@ -3630,6 +3753,7 @@ export interface Contracts {
 	"policy.correlation": PolicyCorrelation;
 	"policy.limits": PolicyLimits;
 	"policy.robot": PolicyRobot;
+	"policy.safe-stop": PolicySafeStop;
 	"process.down": ProcessDown;
 	"process.flapping": ProcessFlapping;
 	"process.stopped": ProcessStopped;

@@ -61,6 +61,7 @@ export const policyAutonomy: ValidateFunction;
 export const policyCorrelation: ValidateFunction;
 export const policyLimits: ValidateFunction;
 export const policyRobot: ValidateFunction;
+export const policySafeStop: ValidateFunction;
 export const processDown: ValidateFunction;
 export const processFlapping: ValidateFunction;
 export const processStopped: ValidateFunction;

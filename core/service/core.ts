@@ -7,6 +7,8 @@ import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
+import { approvalDesk } from "./approvals-desk.ts";
+import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
@@ -35,6 +37,8 @@ export interface BrokerLink extends Publish, Delivery {
 
 export interface CoreOptions {
 	readonly log: Log;
+	/** The files of the audit, or why they cannot be gone on with: then nothing is handed over to a node. */
+	readonly audit: Result<AuditStore>;
 	readonly mesh: string;
 	readonly code: string;
 	readonly data: string;
@@ -189,6 +193,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		...nodeDesk(parts),
+		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };
@@ -223,6 +228,13 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 		await journal.note("/core/policy", "dev.orion.policy.activated.v1", { hash, content: content as unknown as Record<string, never>, files: [...files] });
 	await shell.idle();
 	return ok({ hash, changed });
+};
+
+const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
+	const audit = new Audit({ log, world, store, notice });
+	audit.start();
+	return audit;
 };
 
 /** Every node that ever spoke may have something to stop. */
@@ -274,6 +286,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const stops = stopsOf(journal, live, world, shell);
 	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
 	await shell.start(startRecords(options));
+	const audit = startAudit(options, notices);
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {
@@ -286,7 +299,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			parts.link = link;
 			parts.where = where;
 			stops.connect(link, () => rounds?.hurry());
-			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, world, state: () => shell.state });
+			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
 			rounds = new Rounds({
 				mesh,
@@ -307,9 +320,11 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		close: async () => {
 			stops.close();
 			await rounds?.stop();
+			audit.end();
 			await dispatcher?.stop();
 			await intake.settle("all");
 			await shell.stop();
+			await audit.stop();
 		},
 	};
 };

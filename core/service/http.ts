@@ -10,6 +10,7 @@ import { fault, OrionError } from "../../contracts/errors.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
 import { reconciliationsAnswer } from "./http-alone.ts";
+import { approvalRoutes } from "./http-approvals.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
@@ -211,6 +212,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
 	ingestRoutes(app, desk);
 	changeRoutes(app, desk, seen);
+	approvalRoutes(app, { desk, seen, numberFrom, fieldsOf, nameFrom });
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
 	port = await listen(server, options.port, options.host);

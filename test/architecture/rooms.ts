@@ -22,11 +22,40 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 	"edge/machines": { may: ["contracts"], node: [], pure: true },
 	edge: { may: ["contracts", "edge/machines", "log/port.ts"], node: ["node:crypto", "node:net"] },
 	"firmware-bridge": { may: ["contracts"], node: [], pure: true },
+	"firmware-bridge/drivers": { may: ["contracts", "firmware-bridge"], node: ["node:net"] },
 	// For tests only: it plays the board that the firmware runs on.
 	"firmware-bridge/virtual-board": { may: ["contracts"], node: [] },
-	agents: { may: ["agents/roles", "broker", "contracts", "core", "core/service", "edge", "edge/machines", "firmware-bridge", "log/port.ts", "package.json"] },
+	agents: {
+		may: [
+			"agents/roles",
+			"broker",
+			"contracts",
+			"core",
+			"core/service",
+			"edge",
+			"edge/machines",
+			"firmware-bridge",
+			"firmware-bridge/drivers",
+			"log/port.ts",
+			"package.json",
+		],
+	},
 	// Compositions choose the adapters, and only they do.
-	"agents/roles": { may: ["agents", "broker", "contracts", "core", "core/service", "edge", "edge/machines", "firmware-bridge", "log", "package.json"] },
+	"agents/roles": {
+		may: [
+			"agents",
+			"broker",
+			"contracts",
+			"core",
+			"core/service",
+			"edge",
+			"edge/machines",
+			"firmware-bridge",
+			"firmware-bridge/drivers",
+			"log",
+			"package.json",
+		],
+	},
 	build: { may: ["package.json"] },
 	bin: { may: ["build", "dist"] },
 	test: {
@@ -44,6 +73,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 			"edge",
 			"edge/machines",
 			"firmware-bridge",
+			"firmware-bridge/drivers",
 			"firmware-bridge/virtual-board",
 			"log",
 			"package.json",
@@ -55,7 +85,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/"],
 	aedes: ["broker/aedes.ts"],
-	ajv: ["build/contracts.mjs"],
+	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
 	canonicalize: ["contracts/digest.ts"],
 	commander: ["agents/cli/"],
@@ -69,9 +99,10 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"mqtt-packet": ["broker/aedes.ts", "test/"],
 	picocolors: ["agents/cli/"],
 	"playwright-core": ["test/browser/"],
+	serialport: ["firmware-bridge/drivers/serial-line.ts"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],
-	yaml: ["core/service/checked-yaml.ts", "test/"],
+	yaml: ["build/safe-stop.mjs", "core/service/checked-yaml.ts", "test/"],
 };
 
 /** What single files may import of Node beyond their room. */

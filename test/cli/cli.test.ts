@@ -74,6 +74,8 @@ const COMMANDS = [
 	["cut"],
 	["release"],
 	["open"],
+	["explain"],
+	["explain", "safe-stop"],
 	["logs"],
 	["replay"],
 	["level"],

@@ -134,7 +134,7 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 	const parts = [...inner(schema, "")];
 	test("is named after its file and says what it is", () => {
 		expect(schema.$id).toBe(`https://orion.dev/schemas/${name}.v1.json`);
-		expect(schema.title).toBe(name.replace(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase()));
+		expect(schema.title).toBe(name.replace(/(?:^|[.-])(\w)/g, (_, letter: string) => letter.toUpperCase()));
 		expect(schema.description).toMatch(/[.`]$/);
 	});
 	test("describes every property and bounds every value", () => {

@@ -9,6 +9,7 @@ import { wallTime } from "../../contracts/time.ts";
 import { openBreaker } from "../../core/brain/open-breaker.ts";
 import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
+import { approvalDesk } from "../../core/service/approvals-desk.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
 import { Tally } from "../../core/service/tally.ts";
@@ -232,6 +233,25 @@ export class DeskWorld {
 				this.credentials = this.credentials.filter((row) => row.node !== node);
 				return ok({ node });
 			},
+			...approvalDesk({
+				journal: {
+					tick: async () => void this.tick(0),
+					note: async (source, type, data) => this.input(source, type, data),
+					read: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				},
+				state: () => this.state,
+				idle: async () => undefined,
+				// Time moves when somebody waits for it.
+				world: {
+					timers: {
+						after: (ms, run) => {
+							this.tick(ms);
+							run();
+							return () => undefined;
+						},
+					},
+				},
+			}),
 			reloadPolicy: async () => this.policyFault ?? ok({ hash: this.state.policyHash, changed: false }),
 		};
 	}
