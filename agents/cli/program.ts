@@ -4,6 +4,7 @@ import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
 import { auditCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
@@ -27,8 +28,8 @@ const EXAMPLES = `Examples:
 
 const EXIT_CODES = `
 An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
-3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
-failed, 9 unhealthy (status --exit-code), 130 interrupted.
+3 unreachable, 4 not authenticated, 5 refused by policy, 6 denied or expired,
+7 partial, 8 verification failed, 9 unhealthy (status --exit-code), 130 interrupted.
 `;
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
@@ -275,6 +276,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	stopCommands(program, bind);
 	explainCommands(program, bind);
 	changeCommands(program, bind);
+	registerApprovals(program, bind);
 	auditCommands(program, bind);
 	return program;
 };
