@@ -1955,6 +1955,58 @@ aliveMs?: number
 }
 
 /**
+ * What became of an ask for a higher level.
+ */
+export interface LevelAnswered {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * how it ended
+ */
+end: ("approved" | "denied" | "expired" | "void")
+/**
+ * who answered
+ */
+by?: string
+/**
+ * where
+ */
+via?: string
+}
+
+/**
+ * Somebody in a chat asks for a higher level; silence means no.
+ */
+export interface LevelAsked {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * autonomy level
+ */
+before: ("N0" | "N2" | "N3")
+/**
+ * who asks
+ */
+by: string
+/**
+ * where
+ */
+via: string
+/**
+ * how long it stands, milliseconds
+ */
+decideWithinMs: number
+}
+
+/**
  * An operator set the autonomy level.
  */
 export interface LevelSet {
@@ -3662,6 +3714,8 @@ export interface RecordTypes {
 	"dev.orion.incident.reopened.v1": IncidentReopened;
 	"dev.orion.incident.resolved.v1": IncidentResolved;
 	"dev.orion.incident.updated.v1": IncidentUpdated;
+	"dev.orion.level.answered.v1": LevelAnswered;
+	"dev.orion.level.asked.v1": LevelAsked;
 	"dev.orion.level.set.v1": LevelSet;
 	"dev.orion.log.gap.v1": LogGap;
 	"dev.orion.log.loss.v1": LogLoss;
@@ -3730,6 +3784,8 @@ export interface Contracts {
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
 	"kept.services": KeptServices;
+	"level.answered": LevelAnswered;
+	"level.asked": LevelAsked;
 	"level.set": LevelSet;
 	"log.gap": LogGap;
 	"log.loss": LogLoss;

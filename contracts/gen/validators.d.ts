@@ -38,6 +38,8 @@ export const incidentReopened: ValidateFunction;
 export const incidentResolved: ValidateFunction;
 export const incidentUpdated: ValidateFunction;
 export const keptServices: ValidateFunction;
+export const levelAnswered: ValidateFunction;
+export const levelAsked: ValidateFunction;
 export const levelSet: ValidateFunction;
 export const logGap: ValidateFunction;
 export const logLoss: ValidateFunction;

@@ -84,6 +84,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.incident.resolved.v1": ({ data }) =>
 		`incident resolved, ${data.how === "repaired" ? "repaired" : "cleared by itself"} after ${sayDuration(data.openMs)} (${data.incident})`,
 	"dev.orion.incident.updated.v1": ({ data }) => `incident seen ${data.count} times, ${data.severity} (${data.incident})`,
+	"dev.orion.level.answered.v1": ({ data }) => `the ask for another level (${data.ask}) was ${data.end}${data.by === undefined ? "" : ` by ${data.by}`}`,
+	"dev.orion.level.asked.v1": ({ data }) => `${data.by} asks for level ${data.level} instead of ${data.before} (${data.ask})`,
 	"dev.orion.level.set.v1": ({ data }) => `level set to ${data.level} by ${data.by}${because(data.why)}`,
 	"dev.orion.log.gap.v1": ({ data }) => `${data.source} ${data.lane} ${data.fromSeq} to ${data.toSeq} never came (${data.why})`,
 	"dev.orion.log.loss.v1": ({ data }) => `${data.count} lost (${data.what})${data.source === undefined ? "" : ` of ${data.source}`}: ${data.why}`,
