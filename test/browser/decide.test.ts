@@ -47,7 +47,7 @@ const cardOf = (page: Page, name: string) => page.getByRole("article", { name: `
 
 describe("a question", () => {
 	test("says what runs, on what, why, what it touches, how it is undone, and how long there is", async () => {
-		const { page } = await scene({ size: PHONE }, (questions) => questions.ask("process.stop", 125_000));
+		const { page, questions: asks } = await scene({ size: PHONE }, (questions) => questions.ask("process.stop", 125_000));
 		const text = await cardOf(page, "process.stop").textContent();
 		for (const part of [
 			"process.stop (service web)",
@@ -61,6 +61,7 @@ describe("a question", () => {
 		])
 			expect(text).toContain(part);
 		expect(await page.textContent("#sentence")).toContain("1 question waits for you");
+		expect(asks.seen).toEqual(["apr-000000000001"]);
 		await shoot(page, "approval-phone-light");
 	});
 
