@@ -15,6 +15,7 @@ import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
@@ -76,7 +77,8 @@ class Opened {
 	}
 }
 
-const linkTo = (broker: Broker) => ({
+const linkTo = (broker: Broker, mesh: string) => ({
+	judge: judgeAgain(mesh),
 	publish: broker.publish,
 	deliver: broker.deliver,
 	drop: broker.drop,
@@ -197,7 +199,7 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	await core.connect(linkTo(broker), { mqtt, http: () => httpUrl });
+	await core.connect(linkTo(broker, mesh), { mqtt, http: () => httpUrl });
 	await writeRunFile(options.data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
 	opened.add(() => removeRunFile(options.data));
 	return { mqtt, http: httpUrl, tokenFile };

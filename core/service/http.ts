@@ -14,6 +14,7 @@ import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
 import { type PageFiles, pageRoutes } from "./http-page.ts";
+import { quarantineRoutes } from "./http-quarantine.ts";
 import { stateRoutes } from "./http-state.ts";
 import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
@@ -210,6 +211,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
 	ingestRoutes(app, desk);
+	quarantineRoutes(app, { desk, numberFrom });
 	changeRoutes(app, desk, seen);
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;

@@ -86,6 +86,17 @@ const COMMANDS = [
 	["config", "check"],
 	["config", "reload"],
 	["version"],
+	["audit"],
+	["audit", "verify"],
+	["audit", "show"],
+	["audit", "checkpoint"],
+	["quarantine"],
+	["quarantine", "ls"],
+	["quarantine", "show"],
+	["quarantine", "retry"],
+	["quarantine", "drop"],
+	["completion"],
+	["glossary"],
 ];
 
 describe("help", () => {
