@@ -103,6 +103,11 @@ const glossaryCommand = (program: Command, bind: Bind): void => {
 };
 
 export const careCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("doctor")
+		.description("examine this host and its mesh: each check OK, WARN or FAIL with the exact fix; exit 9 if one fails; needs no running mesh")
+		.addHelpText("after", examples("orion doctor", "orion doctor --json", "orion doctor --data /srv/orion"))
+		.action(bind(async (session) => (await import("./doctor.ts")).runDoctor(session)));
 	auditCommands(program, bind);
 	quarantineCommands(program, bind);
 	completionCommand(program, bind);

@@ -95,6 +95,7 @@ const COMMANDS = [
 	["quarantine", "show"],
 	["quarantine", "retry"],
 	["quarantine", "drop"],
+	["doctor"],
 	["completion"],
 	["glossary"],
 ];
