@@ -16,6 +16,10 @@ const KINDS = {
 		const { isAccountedFor, runNetworkRounds } = await load("test/chaos/network-rounds.ts");
 		return { run: runNetworkRounds, isGood: isAccountedFor };
 	},
+	power: async () => {
+		const { isKept, runPowerRounds } = await load("test/chaos/power-rounds.ts");
+		return { run: runPowerRounds, isGood: isKept };
+	},
 };
 const rounds = Number(values.rounds);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
