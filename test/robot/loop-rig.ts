@@ -1,6 +1,7 @@
 // Connects a control loop to the real firmware in a virtual board, in the board's time: heard, renewed and stopped as a test says.
 import { ActuatorLoop, type KeptArming, type LeaseAsked, TURN_MS } from "../../agents/robot/loop.ts";
 import { sayFault } from "../../contracts/errors.ts";
+import type { Instant } from "../../contracts/time.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import { JOINT_NAMES } from "../../firmware-bridge/body/plan.ts";
 import { straight } from "../../firmware-bridge/body/posture.ts";
@@ -12,10 +13,16 @@ export const plan = planOf("fnk0052");
 export const CHANNELS: readonly number[] = plan.legs.flatMap((leg) => JOINT_NAMES.map((joint) => leg.servos[joint].channel));
 export const TTL_MS = 400;
 
+/** Time that passes only when it is told to. */
+export interface VirtualLine {
+	readonly now: () => Instant;
+	runMs(ms: number): void;
+}
+
 type Lease = Partial<Omit<LeaseAsked, "wanted">> & { readonly yMm?: number; readonly turnDegrees?: number };
 
-export class LoopRig {
-	readonly line: BoardLine;
+export class LoopRig<Line extends VirtualLine = BoardLine> {
+	readonly line: Line;
 	readonly driver: RobotDriver;
 	readonly loop: ActuatorLoop;
 	readonly kinds: string[] = [];
@@ -24,7 +31,7 @@ export class LoopRig {
 	/** Core is heard. */
 	isLinked = true;
 
-	constructor(line: BoardLine, driver: RobotDriver, found: KeptArming = { armed: false, armEpoch: 0 }) {
+	constructor(line: Line, driver: RobotDriver, found: KeptArming = { armed: false, armEpoch: 0 }) {
 		this.line = line;
 		this.driver = driver;
 		this.loop = new ActuatorLoop({
@@ -42,7 +49,7 @@ export class LoopRig {
 		});
 	}
 
-	static async onBoard(found?: KeptArming): Promise<LoopRig> {
+	static async onBoard(found?: KeptArming): Promise<LoopRig<BoardLine>> {
 		const line = new BoardLine();
 		return new LoopRig(line, await line.driver(), found);
 	}
