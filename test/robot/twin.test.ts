@@ -108,7 +108,7 @@ describe("the twin", () => {
 	});
 
 	test("HARM-77 a loop that stood still finds it frozen, then off, like a board", async () => {
-		const { rig, driver, time } = await onTwin();
+		const { rig, time } = await onTwin();
 		await rig.walking(500);
 		time.runMs(400);
 		rig.loop.turn();
