@@ -29,7 +29,7 @@ const FILE_FAMILIES = [
 	"config.node",
 	"kept.services",
 ];
-const WIRE_FAMILIES = ["stop.order", "action.command", "core.beacon", "node.pulse", "node.watermark", "node.verdict"];
+const WIRE_FAMILIES = ["lease.end", "lease.open", "lease.renew", "stop.order", "action.command", "core.beacon", "node.pulse", "node.watermark", "node.verdict"];
 /** Travels in an envelope and is not recorded. */
 const LIVE_FAMILIES = ["node.pulse"];
 const isRecord = (name) => name !== "envelope" && !FILE_FAMILIES.includes(name) && !WIRE_FAMILIES.includes(name);
