@@ -2,12 +2,13 @@
 import { defineConfig } from "vitest/config";
 
 const SETUP = ["test/support/seed.ts"];
-const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts"];
+const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts", "test/browser/**/*.test.ts", "test/fuzz/**/*.test.ts"];
 const THOROUGH = [
 	"test/agents/agent-process.test.ts",
 	"test/agents/agent.test.ts",
 	"test/agents/process*.test.ts",
 	"test/broker/hostile.test.ts",
+	"test/conformance/mqtt*.test.ts",
 	"test/broker/connections*.test.ts",
 	"test/log/**/*.test.ts",
 	"test/simulation/**/*.test.ts",

@@ -5,13 +5,16 @@ import { generate } from "mqtt-packet";
 import { type Fault, fault } from "../contracts/errors.ts";
 import { assert } from "../contracts/result.ts";
 import { matches } from "./access.ts";
-import type { Admission, ConnectRequest, Door } from "./door.ts";
+import { Crowd } from "./crowd.ts";
+import type { Admission, Door } from "./door.ts";
 import { PACKET_BYTES_MAX } from "./frame-filter.ts";
 import { GuardedSocket } from "./guarded-socket.ts";
-import type { Publication } from "./judge.ts";
-import { REASONS } from "./packet-check.ts";
+import { forgetAtEnd, type Hidden, type HiddenClient, markRepeats, publicationOf, requestOf } from "./library-insides.ts";
+import type { BrokerLimits } from "./limits.ts";
+import { type QosMax, REASONS } from "./packet-check.ts";
 import type { Identity } from "./ports.ts";
 import { connackOf, pubackOf, reasonOf } from "./reason-codes.ts";
+import { Throttle } from "./throttle.ts";
 
 interface Session {
 	readonly conn: GuardedSocket;
@@ -32,52 +35,24 @@ const BACKLOG_BYTES_MAX = 1_048_576;
 const FILTERS_MAX = 64;
 const HANDED_MAX = 256;
 const RECEIVE_MAX = 1_024;
+const SESSIONS_AWAY_MAX = 1_024;
 const LEVELS_MAX = 100;
 /** The library publishes wills of brokers that it has not heard of for three of these, its own too after a long stall. There is one broker: as rare as timers allow. */
 const HEARTBEAT_MS = 536_870_911;
 /** Where messages go that nobody shall see; no filter that is granted reaches it. */
 const VOID_TOPIC = "orion/void";
+/** Below it the library speaks to itself. */
+export const RESERVED = "$SYS/";
+const REFUSED = "not allowed here";
 const NOBODY = "nobody speaks for this message";
 const NOTHING = Buffer.alloc(0);
 const V5 = 5;
 
 const ADMINISTRATIVE = 0x98;
 
-/** What the library has and does not show. */
-interface Hidden {
-	clients: Record<string, unknown>;
-	brokers: Record<string, unknown>;
-	persistence: {
-		outgoingClearMessageId(): Promise<unknown>;
-		createRetainedStream(filter: string): AsyncIterable<{ readonly topic: string; readonly payload: Uint8Array }>;
-	};
-}
-interface HiddenClient {
-	subscriptions: Record<string, unknown>;
-	duplicates: Record<string, number>;
-	readonly _parser: { parse(bytes: Uint8Array): number };
-}
-
 const plain = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const bytesOf = (payload: string | Buffer): Uint8Array => (typeof payload === "string" ? Buffer.from(payload) : payload);
-
-const publicationOf = ({ topic, qos, retain, payload }: PublishPacket): Publication => ({
-	topic,
-	qos: qos === 0 ? 0 : 1,
-	retain: retain === true,
-	bytes: bytesOf(payload),
-});
-
-const requestOf = ({ clientId, username, password, will }: ConnectPacket, version: number): ConnectRequest => ({
-	clientId,
-	version,
-	...(username === undefined ? {} : { username }),
-	...(password === undefined ? {} : { password }),
-	...(will === undefined ? {} : { will: { topic: will.topic, qos: will.qos ?? 0, retain: will.retain === true, bytes: bytesOf(will.payload) } }),
-});
-
 export interface LibraryOptions {
 	readonly door: Door;
 	/** Names this start of the broker inside the library. */
@@ -85,21 +60,34 @@ export interface LibraryOptions {
 	readonly drainTimeoutMs: number;
 	readonly connectTimeoutMs: number;
 	readonly now: () => number;
+	readonly limits: BrokerLimits;
+	/** MQTT as the standard has it, with the library's own sessions, wills and QoS 2, and none of the mesh's rules. Default false. */
+	readonly plain?: boolean;
+	/** Default 1. */
+	readonly qosMax?: QosMax;
 }
 
 export class Library {
 	readonly #door: Door;
 	readonly #drainTimeoutMs: number;
 	readonly #now: () => number;
+	readonly #plain: boolean;
+	readonly #qosMax: QosMax;
 	readonly #aedes: Aedes;
+	readonly #crowd: Crowd<GuardedSocket>;
+	readonly #throttle: Throttle;
 	readonly #sessions = new Map<Client, Session>();
 	readonly #wills = new WeakMap<object, Session>();
 	#closing = false;
 
-	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now }: LibraryOptions) {
+	private constructor({ door, instance, drainTimeoutMs, connectTimeoutMs, now, limits, plain = false, qosMax = 1 }: LibraryOptions) {
 		this.#door = door;
 		this.#drainTimeoutMs = drainTimeoutMs;
 		this.#now = now;
+		this.#plain = plain;
+		this.#crowd = new Crowd(limits);
+		this.#throttle = new Throttle(limits);
+		this.#qosMax = qosMax;
 		this.#aedes = new Aedes(this.#options(instance, connectTimeoutMs));
 		this.#aedes.on("client", (client) => this.#registered(client));
 		this.#aedes.on("clientReady", (client) => this.#sessions.get(client)?.conn.admit());
@@ -117,6 +105,10 @@ export class Library {
 		// Keyed by names that clients choose: `constructor` is a fine name for a node and must not be found on a prototype.
 		hidden.clients = plain();
 		hidden.brokers = plain();
+		if (library.#plain) {
+			markRepeats(hidden);
+			return library;
+		}
 		// Every session ends with its connection, so nothing is kept for later; the library would grow a list for each client id.
 		hidden.persistence.outgoingClearMessageId = () => Promise.resolve(undefined);
 		return library;
@@ -134,11 +126,11 @@ export class Library {
 			heartbeatInterval: HEARTBEAT_MS,
 			connectTimeout,
 			drainTimeout: this.#drainTimeoutMs,
-			keepaliveLimit: KEEPALIVE_SECONDS_MAX,
+			keepaliveLimit: this.#plain ? 0 : KEEPALIVE_SECONDS_MAX,
 			maxTopicLevels: LEVELS_MAX,
 			maximumPacketSize: PACKET_BYTES_MAX,
 			receiveMaximum: RECEIVE_MAX,
-			pendingSessionsLimit: 1,
+			pendingSessionsLimit: this.#plain ? SESSIONS_AWAY_MAX : 1,
 			preConnect: (client, packet, done) => this.#preConnect(client, packet, done),
 			authenticate: (client, _username, _password, done) => done(null, this.#sessions.get(client)?.identity !== undefined),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
@@ -146,28 +138,39 @@ export class Library {
 				const session = this.#sessions.get(client);
 				done(null, session !== undefined && this.#grant(session, subscription.topic, subscription.qos) ? subscription : null);
 			},
-			authorizeForward: (client, packet) => (this.#isFirstCopy(client, packet.brokerId, packet.brokerCounter) ? packet : null),
+			authorizeForward: (client, packet) => (this.#plain || this.#isFirstCopy(client, packet.brokerId, packet.brokerCounter) ? packet : null),
 		};
 	}
 
 	attach(socket: Socket): void {
 		const conn = new GuardedSocket(
 			socket,
-			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX },
+			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX, qosMax: this.#qosMax },
 			{
 				isUrgent: (topic) => this.#door.isUrgent(topic),
 				onUrgent: ({ topic, payload }) => {
 					if (session.identity !== undefined) this.#door.urgent(session.identity, topic, payload);
 				},
 				onRefused: ({ fault: found, reasonCode }) => this.#end(session, found, reasonCode),
+				onRead: (packets, bytes) => (session.identity === undefined ? 0 : this.#pace(session, session.identity, packets, bytes)),
 				onStalled: (detail) => this.#tell(session, fault("PEER_STALLED", { detail })),
 			},
 		);
+		const entry = this.#crowd.arrives(conn, conn.remote);
+		if (entry.kind === "refused") {
+			this.#door.refused({ remote: conn.remote, fault: entry.fault });
+			conn.destroy();
+			return;
+		}
+		entry.makeRoom?.destroy();
 		const client = this.#aedes.handle(conn);
 		const session: Session = { conn, client, granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
 		this.#sessions.set(client, session);
 		this.#closeTraps(session);
-		conn.once("close", () => this.#sessions.delete(client));
+		conn.once("close", () => {
+			this.#crowd.leaves(conn);
+			this.#sessions.delete(client);
+		});
 	}
 
 	#closeTraps(session: Session): void {
@@ -175,7 +178,7 @@ export class Library {
 		hidden.subscriptions = plain();
 		// The library drops a message that was overtaken by a newer one as if it were a copy: a QoS 0 beacon would swallow a QoS 1 stop.
 		// So it never learns what it handed over; copies are known by their own number in #isFirstCopy.
-		hidden.duplicates = new Proxy(plain<number>(), { set: () => true });
+		if (!this.#plain) hidden.duplicates = new Proxy(plain<number>(), { set: () => true });
 		const parser = hidden._parser;
 		assert(typeof parser?.parse === "function", "the MQTT library keeps its parser elsewhere");
 		const parse = parser.parse.bind(parser);
@@ -194,6 +197,12 @@ export class Library {
 		this.#door.refused({ ...(clientId === undefined ? {} : { clientId }), remote: session.conn.remote, fault: found });
 	}
 
+	#pace(session: Session, identity: Identity, packets: number, bytes: number): number {
+		const { waitMs, fault: found } = this.#throttle.read(identity, packets, bytes, this.#now());
+		if (found !== undefined) this.#tell(session, found);
+		return waitMs;
+	}
+
 	/** Ends a connection for what it sent; MQTT 5 has words for it. */
 	#end(session: Session, found: Fault, reasonCode: number): void {
 		this.#tell(session, found);
@@ -210,14 +219,14 @@ export class Library {
 		}
 		const version = packet.protocolVersion ?? 0;
 		session.wantsReasons = version === V5 && packet.properties?.requestProblemInformation !== false;
-		// Nothing is queued for who is away: a session that outlives its connection would be handed old commands.
-		packet.clean = true;
-		if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
-		const finish = (admission: Admission): void => {
+		if (!this.#plain) forgetAtEnd(packet);
+		const finish = (asked: Admission): void => {
 			if (client.closed) return;
+			const crowded = asked.ok ? this.#crowded(session, asked.identity) : undefined;
+			const admission: Admission = crowded === undefined ? asked : { ok: false, fault: crowded };
 			if (admission.ok) {
 				session.identity = admission.identity;
-				if (packet.will !== undefined) this.#wills.set(packet.will, session);
+				if (packet.will !== undefined && !this.#plain) this.#wills.set(packet.will, session);
 				done(null, true);
 				return;
 			}
@@ -225,7 +234,15 @@ export class Library {
 			this.#tell(session, admission.fault, packet.clientId);
 			done(new Error(reasonOf(admission.fault)), false);
 		};
-		this.#door.connect(requestOf(packet, version)).then(finish, () => finish({ ok: false, fault: fault("BROKER_BUSY", { detail: "the check failed" }) }));
+		this.#door
+			.connect(requestOf(packet, version, session.conn.remote))
+			.then(finish, () => finish({ ok: false, fault: fault("BROKER_BUSY", { detail: "the check failed" }) }));
+	}
+
+	#crowded({ conn }: Session, { node, clientId }: Identity): Fault | undefined {
+		const takesOver =
+			!this.#plain && [...this.#sessions.values()].some(({ client, connectedAtMs }) => client.id === clientId && connectedAtMs !== undefined && !client.closed);
+		return this.#crowd.isNamed(conn, node, clientId, takesOver, this.#now());
 	}
 
 	/** Written here because the library gives no reason string. */
@@ -255,6 +272,11 @@ export class Library {
 			return;
 		}
 		const session = client === null ? undefined : this.#sessions.get(client);
+		if (this.#plain && packet.cmd !== "publish") {
+			// Last words, in the library's own shape: who may come in may leave them.
+			done(packet.topic.startsWith(RESERVED) ? new Error(REFUSED) : null);
+			return;
+		}
 		if (session?.identity === undefined || packet.cmd !== "publish") {
 			done(new Error(NOBODY));
 			return;
@@ -264,6 +286,10 @@ export class Library {
 			if (answer.kind === "cut") {
 				// An error would tell an MQTT 5 client to throw the message away; without an answer every client sends it again.
 				session.conn.destroy();
+				return;
+			}
+			if (answer.kind === "unchanged" || answer.kind === "refused") {
+				done(answer.kind === "refused" ? new Error(REFUSED) : null);
 				return;
 			}
 			delete packet.properties;

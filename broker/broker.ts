@@ -3,19 +3,20 @@ import { createServer, type Server } from "node:net";
 import { OrionError } from "../contracts/errors.ts";
 import { Library } from "./aedes.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
+import { LIMITS } from "./limits.ts";
 import type { BrokerOptions, OpenBroker } from "./ports.ts";
 
 export type { Broker, BrokerOptions, OpenBroker } from "./ports.ts";
 
 const DRAIN_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-const CONNECTIONS_MAX = 1_024;
 const FLAG = "--mqtt-port";
 
-const listen = (server: Server, host: string, port: number): Promise<number> =>
+/** Rejects with OrionError: PORT_IN_USE, PORT_REFUSED. */
+export const listen = (server: Server, host: string, port: number, flag: string = FLAG): Promise<number> =>
 	new Promise((resolve, reject) => {
 		server.once("error", (error: NodeJS.ErrnoException) => {
-			const facts = { port, host, flag: FLAG, detail: error.code ?? error.message };
+			const facts = { port, host, flag, detail: error.code ?? error.message };
 			reject(new OrionError(error.code === "EADDRINUSE" ? "PORT_IN_USE" : "PORT_REFUSED", facts, { cause: error }));
 		});
 		server.listen({ host, port }, () => {
@@ -29,9 +30,9 @@ export const openBroker = async (options: BrokerOptions): Promise<OpenBroker> =>
 	const now = options.now ?? (() => performance.now());
 	const doorkeeper: Doorkeeper = new Doorkeeper(options, now, (topic, bytes, qos, retain) => library.publish(topic, bytes, qos, retain));
 	const { drainTimeoutMs = DRAIN_TIMEOUT_MS, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
-	const library: Library = await Library.open({ door: doorkeeper, instance: options.instance, drainTimeoutMs, connectTimeoutMs, now });
+	const limits = { ...LIMITS, ...options.limits };
+	const library: Library = await Library.open({ door: doorkeeper, instance: options.instance, drainTimeoutMs, connectTimeoutMs, now, limits });
 	const server = createServer({ noDelay: true }, (socket) => library.attach(socket));
-	server.maxConnections = CONNECTIONS_MAX;
 	let port: number;
 	try {
 		port = await listen(server, options.host, options.port);

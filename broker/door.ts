@@ -9,12 +9,16 @@ export interface ConnectRequest {
 	readonly password?: Uint8Array;
 	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
 	readonly version: number;
+	readonly remote: string;
 }
 
 export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };
 
-/** `taken`: acknowledged, and passed to nobody. `pass`: acknowledged and passed on. `cut`: no answer but the end of the connection. */
-export type Answer = { readonly kind: "pass" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" };
+/**
+ * `taken`: acknowledged, and passed to nobody. `pass`: acknowledged and passed on, stripped of everything but topic and content.
+ * `unchanged`: passed on with all that it had. `refused`: not taken, as MQTT has it. `cut`: no answer but the end of the connection.
+ */
+export type Answer = { readonly kind: "pass" | "unchanged" | "refused" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" };
 
 /** Who decides; the library only carries. */
 export interface Door {

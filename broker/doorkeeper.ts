@@ -6,6 +6,7 @@ import { NODE_CHANNELS, nodeTopic, TOPIC_ROOT } from "../contracts/topics.ts";
 import { isFault, mayPublish, maySubscribe } from "./access.ts";
 import { Deadline } from "./deadline.ts";
 import type { Admission, Answer, ConnectRequest, Door } from "./door.ts";
+import { Guesses } from "./guesses.ts";
 import { identify } from "./identity.ts";
 import { type Judgement, judge, type Publication } from "./judge.ts";
 import type { Accepted, BrokerOptions, Identity, Kept, Refusal, Rejected } from "./ports.ts";
@@ -35,6 +36,7 @@ export class Doorkeeper implements Door {
 	readonly #order: Deadline;
 	readonly #check: Deadline;
 	readonly #checks = new Turnstile(CHECKS_AT_ONCE, CHECKS_WAITING_MAX);
+	readonly #guesses = new Guesses();
 	readonly #working = new Set<Promise<unknown>>();
 	/** Both by node, and only nodes with a password come here. */
 	readonly #newest = new Map<string, StateMark>();
@@ -67,13 +69,17 @@ export class Doorkeeper implements Door {
 		});
 	}
 
-	async #admit({ clientId, username, password, will, version }: ConnectRequest): Promise<Admission> {
+	async #admit({ clientId, username, password, will, version, remote }: ConnectRequest): Promise<Admission> {
 		if (version < 4) return { ok: false, fault: fault("VERSION_UNSUPPORTED", { what: "MQTT", found: "3.1", needed: "3.1.1" }) };
 		const found = identify(clientId, username);
 		if (!found.ok) return found;
 		const identity = found.value;
 		if (password === undefined) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
+		const guess = `${remote} ${identity.node}`;
+		const known = this.#options.credentials.remembers?.(identity.node, password) === true;
+		if (!known && !this.#guesses.mayTry(guess, this.#now())) return { ok: false, fault: fault("PASSWORDS_WRONG", { node: identity.node, address: remote }) };
 		const right = await this.#checks.pass(() => this.#isRight(identity.node, password));
+		if (right === false) this.#guesses.wasWrong(guess, this.#now());
 		if (right === undefined) return { ok: false, fault: fault("BROKER_BUSY", { detail: "too many at once" }) };
 		if (!right) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
 		if (will === undefined) return { ok: true, identity };

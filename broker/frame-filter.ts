@@ -1,7 +1,7 @@
 // Decides which bytes of a connection reach the broker's library: whole packets within the size limits that are as the standard has them.
 import { ENVELOPE_BYTES_MAX } from "../contracts/envelope.ts";
 import { fault } from "../contracts/errors.ts";
-import { type CheckedPacket, checkPacket, malformed, type PacketRefusal, REASONS, TYPE } from "./packet-check.ts";
+import { type CheckedPacket, checkPacket, malformed, type PacketRefusal, type QosMax, REASONS, TYPE } from "./packet-check.ts";
 
 /** Before a CONNECT: who is not known yet gets little memory. */
 export const CONNECT_BYTES_MAX = 4_096;
@@ -20,6 +20,7 @@ export interface Passed {
 	/** Whole packets, in order, often many in one piece. */
 	readonly pieces: readonly Uint8Array[];
 	readonly urgent: readonly Urgent[];
+	readonly packets: number;
 	/** Nothing after it is read any more. */
 	readonly refusal?: PacketRefusal;
 	/** The CONNECT was among the pieces: what follows it waits for `admit`. */
@@ -35,16 +36,19 @@ type Phase = "connect" | "admission" | "open" | "over";
 
 export class FrameFilter {
 	readonly #isUrgent: (topic: string) => boolean;
+	readonly #qosMax: QosMax;
 	#phase: Phase = "connect";
 	#version = 0;
 	/** The beginning of a packet whose end has not come; never larger than one packet may be. */
 	#partial: Uint8Array = NOTHING;
 	#partialBytes = 0;
+	#packets = 0;
 	/** What came behind a CONNECT that is not answered yet. */
 	#held: Uint8Array = NOTHING;
 
-	constructor(isUrgent: (topic: string) => boolean) {
+	constructor(isUrgent: (topic: string) => boolean, qosMax: QosMax = 1) {
 		this.#isUrgent = isUrgent;
+		this.#qosMax = qosMax;
 	}
 
 	/** Bytes that are kept here at the moment. */
@@ -71,13 +75,14 @@ export class FrameFilter {
 
 	push(chunk: Uint8Array): Passed {
 		const out = { pieces: [] as Uint8Array[], urgent: [] as Urgent[] };
+		this.#packets = 0;
 		const refusal = this.#take(chunk, out);
 		if (refusal !== undefined) {
 			this.#phase = "over";
 			this.#partial = NOTHING;
 			this.#held = NOTHING;
 		}
-		return { ...out, awaitsAdmission: this.#phase === "admission", ...(refusal === undefined ? {} : { refusal }) };
+		return { ...out, packets: this.#packets, awaitsAdmission: this.#phase === "admission", ...(refusal === undefined ? {} : { refusal }) };
 	}
 
 	#take(chunk: Uint8Array, out: { readonly pieces: Uint8Array[]; readonly urgent: Urgent[] }): PacketRefusal | undefined {
@@ -175,7 +180,8 @@ export class FrameFilter {
 	#check(packet: Uint8Array, urgent: Urgent[]): PacketRefusal | undefined {
 		const header = this.#header(packet, 0);
 		if (header === undefined || "refusal" in header) return refusalOf(malformed("a length that changed")).refusal;
-		const checked = checkPacket(packet[0] ?? 0, packet.subarray(header.headerBytes), this.#version);
+		this.#packets += 1;
+		const checked = checkPacket(packet[0] ?? 0, packet.subarray(header.headerBytes), this.#version, this.#qosMax);
 		if (checked.kind === "refused") return checked.refusal;
 		if (checked.kind === "disconnect") this.#phase = "over";
 		if (checked.kind === "connect") {

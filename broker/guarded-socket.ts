@@ -2,13 +2,15 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { FrameFilter, type Passed, type Urgent } from "./frame-filter.ts";
-import type { PacketRefusal } from "./packet-check.ts";
+import type { PacketRefusal, QosMax } from "./packet-check.ts";
 
 export interface SocketLimits {
 	/** A peer that takes nothing for this long is let go. */
 	readonly drainTimeoutMs: number;
 	/** A peer for whom more than this waits is let go. */
 	readonly backlogBytesMax: number;
+	/** Default 1. */
+	readonly qosMax?: QosMax;
 }
 
 export interface SocketEvents {
@@ -17,6 +19,8 @@ export interface SocketEvents {
 	onUrgent(urgent: Urgent): void;
 	/** Something that is not MQTT as it should be. The connection takes no more; whoever listens ends it. */
 	onRefused(refusal: PacketRefusal): void;
+	/** How long to read nothing more, in milliseconds. */
+	onRead(packets: number, bytes: number): number;
 	/** The peer was let go for taking too little. */
 	onStalled(detail: string): void;
 }
@@ -25,6 +29,8 @@ export interface SocketEvents {
 const READ_AHEAD_BYTES = 65_536;
 /** What was written last may still leave after the end was decided: a refusal is worth reading. */
 const FAREWELL_MS = 1_000;
+/** Timers are no finer. */
+const WAIT_MIN_MS = 1;
 
 export class GuardedSocket extends Duplex {
 	readonly #socket: Socket;
@@ -36,14 +42,19 @@ export class GuardedSocket extends Duplex {
 	#writesWaiting = 0;
 	#writesDone = 0;
 	#stallTimer: NodeJS.Timeout | undefined;
+	#waitTimer: NodeJS.Timeout | undefined;
 
 	constructor(socket: Socket, limits: SocketLimits, events: SocketEvents) {
 		super({ readableHighWaterMark: READ_AHEAD_BYTES, writableHighWaterMark: limits.backlogBytesMax, allowHalfOpen: false, emitClose: true });
 		this.#socket = socket;
 		this.#limits = limits;
 		this.#events = events;
-		this.#filter = new FrameFilter((topic) => events.isUrgent(topic));
-		socket.on("data", (chunk) => this.#read(this.#filter.push(chunk)));
+		this.#filter = new FrameFilter((topic) => events.isUrgent(topic), limits.qosMax);
+		socket.on("data", (chunk) => {
+			const passed = this.#filter.push(chunk);
+			this.#wait(events.onRead(passed.packets, chunk.length));
+			this.#read(passed);
+		});
 		socket.on("end", () => {
 			this.#ended = true;
 			this.push(null);
@@ -59,7 +70,23 @@ export class GuardedSocket extends Duplex {
 	/** The client is known: packets behind its CONNECT go on. */
 	admit(): void {
 		this.#read(this.#filter.admit());
-		if (!this.#refused) this.#socket.resume();
+		this.#resume();
+	}
+
+	/** What comes too fast stays in the kernel, and so with its sender. */
+	#wait(waitMs: number): void {
+		if (waitMs < WAIT_MIN_MS || this.destroyed) return;
+		clearTimeout(this.#waitTimer);
+		this.#socket.pause();
+		this.#waitTimer = setTimeout(() => {
+			this.#waitTimer = undefined;
+			this.#resume();
+		}, waitMs);
+		this.#waitTimer.unref();
+	}
+
+	#resume(): void {
+		if (!this.#refused && this.#waitTimer === undefined && this.#filter.takesMore) this.#socket.resume();
 	}
 
 	#read({ pieces, urgent, refusal, awaitsAdmission }: Passed): void {
@@ -75,7 +102,7 @@ export class GuardedSocket extends Duplex {
 	}
 
 	override _read(): void {
-		if (!this.#refused && this.#filter.takesMore) this.#socket.resume();
+		this.#resume();
 	}
 
 	override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -128,6 +155,7 @@ export class GuardedSocket extends Duplex {
 
 	override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
 		clearTimeout(this.#stallTimer);
+		clearTimeout(this.#waitTimer);
 		const socket = this.#socket;
 		if (!socket.destroyed) {
 			// Unread bytes at the close would make the kernel reset the connection, and the peer would never read why it was refused.

@@ -17,16 +17,34 @@ export type CheckedPacket =
 	| { readonly kind: "other" }
 	| { readonly kind: "refused"; readonly refusal: PacketRefusal };
 
-export const TYPE = { connect: 1, publish: 3, puback: 4, subscribe: 8, unsubscribe: 10, pingreq: 12, disconnect: 14 } as const;
+export const TYPE = {
+	connect: 1,
+	publish: 3,
+	puback: 4,
+	pubrec: 5,
+	pubrel: 6,
+	pubcomp: 7,
+	subscribe: 8,
+	unsubscribe: 10,
+	pingreq: 12,
+	disconnect: 14,
+} as const;
 /** The only flags that a type may have; PUBLISH has its own. */
 const FLAGS: Readonly<Record<number, number>> = {
 	[TYPE.connect]: 0,
 	[TYPE.puback]: 0,
+	[TYPE.pubrec]: 0,
+	[TYPE.pubrel]: 2,
+	[TYPE.pubcomp]: 0,
 	[TYPE.subscribe]: 2,
 	[TYPE.unsubscribe]: 2,
 	[TYPE.pingreq]: 0,
 	[TYPE.disconnect]: 0,
 };
+
+/** The rest of a QoS 2 exchange. */
+const OF_QOS_2: readonly number[] = [TYPE.pubrec, TYPE.pubrel, TYPE.pubcomp];
+export type QosMax = 1 | 2;
 
 const V5 = 5;
 /** No connection of the mesh needs more, and each costs memory for as long as it lasts. */
@@ -64,11 +82,11 @@ const checkConnect = (fields: Fields): CheckedPacket => {
 	return { kind: "connect", version };
 };
 
-const checkPublish = (flags: number, fields: Fields, version: number): CheckedPacket => {
+const checkPublish = (flags: number, fields: Fields, version: number, qosMax: QosMax): CheckedPacket => {
 	const qos = (flags >> 1) & 3;
 	if (qos === 3) throw new Malformed("QoS 3");
 	if (qos === 0 && (flags & 8) !== 0) throw new Malformed("a repeat with QoS 0");
-	if (qos === 2) throw new QosRefused();
+	if (qos > qosMax) throw new QosRefused();
 	const topic = fields.text("the topic");
 	if (topic === "") throw new Malformed("the topic is empty");
 	if (topic.includes("#") || topic.includes("+")) throw new Malformed("a wildcard in the topic of a message");
@@ -119,14 +137,17 @@ const checkDisconnect = (fields: Fields, version: number): CheckedPacket => {
 	return { kind: "disconnect" };
 };
 
-const checkByType = (type: number, flags: number, fields: Fields, version: number): CheckedPacket => {
-	if (type === TYPE.publish) return checkPublish(flags, fields, version);
-	if (FLAGS[type] === undefined) throw new Malformed(`a packet of type ${type} from a client`);
+const checkByType = (type: number, flags: number, fields: Fields, version: number, qosMax: QosMax): CheckedPacket => {
+	if (type === TYPE.publish) return checkPublish(flags, fields, version, qosMax);
+	if (FLAGS[type] === undefined || (qosMax < 2 && OF_QOS_2.includes(type))) throw new Malformed(`a packet of type ${type} from a client`);
 	if (FLAGS[type] !== flags) throw new Malformed("reserved flags are set");
 	switch (type) {
 		case TYPE.connect:
 			return checkConnect(fields);
 		case TYPE.puback:
+		case TYPE.pubrec:
+		case TYPE.pubrel:
+		case TYPE.pubcomp:
 			return checkPuback(fields, version);
 		case TYPE.subscribe:
 			return checkFilters(fields, version, "with options");
@@ -146,12 +167,12 @@ export const malformed = (detail: string, reasonCode: number = REASONS.malformed
 });
 
 /** `version` is that of the CONNECT before it; 0 as long as there was none. */
-export const checkPacket = (header: number, body: Uint8Array, version: number): CheckedPacket => {
+export const checkPacket = (header: number, body: Uint8Array, version: number, qosMax: QosMax = 1): CheckedPacket => {
 	const type = header >> 4;
 	if (version === 0 && type !== TYPE.connect) return malformed("the first packet is no CONNECT", REASONS.protocol);
 	if (version !== 0 && type === TYPE.connect) return malformed("a second CONNECT", REASONS.protocol);
 	try {
-		return checkByType(type, header & 15, new Fields(body), version);
+		return checkByType(type, header & 15, new Fields(body), version, qosMax);
 	} catch (error) {
 		if (error instanceof Malformed) return malformed(error.message);
 		if (error instanceof QosRefused) return { kind: "refused", refusal: { fault: fault("QOS_REFUSED"), reasonCode: REASONS.qos } };

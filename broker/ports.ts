@@ -2,6 +2,7 @@
 import type { Envelope } from "../contracts/envelope.ts";
 import type { Fault } from "../contracts/errors.ts";
 import type { NodeChannel } from "../contracts/topics.ts";
+import type { BrokerLimits } from "./limits.ts";
 
 /** `node`: the data connection NAME. `safety`: NAME.safety. `client`: any other NAME.something, which speaks in the node's name. */
 export type ClientKind = "node" | "safety" | "client";
@@ -46,6 +47,8 @@ export interface Intake {
 
 export interface Credentials {
 	check(username: string, password: Uint8Array): Promise<boolean>;
+	/** True if it was right a short while ago and costs nothing to check: who is known is not kept out by who guesses. */
+	remembers?(username: string, password: Uint8Array): boolean;
 }
 
 /** A connection that was refused or closed for what it sent: for the operator's eyes. */
@@ -71,6 +74,8 @@ export interface BrokerOptions {
 	readonly drainTimeoutMs?: number;
 	/** Who has not said who it is by then is let go. Default 5,000. */
 	readonly connectTimeoutMs?: number;
+	/** Bounds of single clients, each with its default. */
+	readonly limits?: Partial<BrokerLimits>;
 	/** Monotonic milliseconds; default performance.now. */
 	readonly now?: () => number;
 	/** Called after the order was handed to everyone who listens; `node` is `all` where all are meant. */

@@ -73,6 +73,11 @@ export class Commands {
 		return this.#recovered;
 	}
 
+	/** Effects are under way. */
+	get busy(): boolean {
+		return this.#running.size > 0 || this.#waiting > 0;
+	}
+
 	/** Before the first command is taken: what was left open is asked of the world and never done again. */
 	async recover(): Promise<void> {
 		const { journal, runner, note } = this.#options;

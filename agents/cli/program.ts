@@ -1,9 +1,12 @@
 // Decides what `orion` understands: commands, flags, help with examples; each command is loaded only when it runs.
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { register as registerBroker } from "./broker.ts";
+import { auditCommands } from "./care-commands.ts";
+import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import type { StopOptions } from "./stop.ts";
@@ -28,21 +31,7 @@ An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
 failed, 9 unhealthy (status --exit-code), 130 interrupted.
 `;
 
-const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
-
-const parseNumber = (text: string): number => {
-	const number = Number(text);
-	if (text.trim() === "" || !Number.isFinite(number)) throw new InvalidArgumentError("It is a number.");
-	return number;
-};
-const parsePositive = (text: string): number => {
-	const number = parseNumber(text);
-	if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("It is a whole number from 1 on.");
-	return number;
-};
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
-
-type Bind = <A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) => (...args: unknown[]) => Promise<void>;
 
 const readCommands = (program: Command, bind: Bind): void => {
 	program
@@ -51,6 +40,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 		.option("--exit-code", "exit 9 if an incident is open or a node is lost")
 		.addHelpText("after", examples("orion status", "orion status --json", "orion status --exit-code || notify-send orion"))
 		.action(bind(async (session, options: { exitCode?: boolean }) => (await import("./status.ts")).showStatus(session, options)));
+	program
+		.command("open")
+		.description("print a link that opens the page in a browser on this machine, once")
+		.addHelpText("after", examples("orion open", 'xdg-open "$(orion open)"'))
+		.action(bind(async (session) => (await import("./open.ts")).printLink(session)));
 	program
 		.command("incidents")
 		.description("what is wrong")
@@ -86,6 +80,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 			examples("orion logs -f", "orion logs --type incident --type decision", "orion logs --node pi-3 --since 10m", "orion logs --since 1 --json > log.ndjson"),
 		)
 		.action(bind(async (session, options: LogsOptions) => (await import("./logs.ts")).showLogs(session, options)));
+	program
+		.command("reconciliation")
+		.description("what nodes did, refused and saw while they heard no core, and what each may do alone the next time")
+		.addHelpText("after", examples("orion reconciliation", "orion reconciliation --json"))
+		.action(bind(async (session) => (await import("./reconciliation.ts")).showReconciliations(session)));
 	program
 		.command("replay")
 		.description("run the whole log through the engine again; exit 8 at the first byte that differs")
@@ -270,11 +269,13 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 		.addHelpText("before", EXAMPLES)
 		.addHelpText("after", EXIT_CODES);
 	registerUp(program);
+	registerBroker(program);
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	stopCommands(program, bind);
 	explainCommands(program, bind);
 	changeCommands(program, bind);
+	auditCommands(program, bind);
 	return program;
 };
 

@@ -81,7 +81,7 @@ const onFatal = (error: unknown): never => {
 };
 
 /** The first signal stops in order, a second one leaves at once. */
-const untilStopped = (): Promise<"SIGINT" | "SIGTERM" | "SIGHUP"> =>
+export const untilStopped = (): Promise<"SIGINT" | "SIGTERM" | "SIGHUP"> =>
 	new Promise((resolve) => {
 		// A terminal that closes hangs up on whoever runs in it: that is a wish to end. Without a terminal the same signal asks for the policies to be read again.
 		const signals = process.stdin.isTTY === true ? (["SIGINT", "SIGTERM", "SIGHUP"] as const) : (["SIGINT", "SIGTERM"] as const);

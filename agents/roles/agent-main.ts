@@ -13,8 +13,11 @@ import { openStopSocket } from "../../edge/stop-socket.ts";
 import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import type { StopReason } from "../capabilities/capability.ts";
+import { dockerRuntime } from "../capabilities/docker.ts";
 import { hostCapability } from "../capabilities/host.ts";
 import { processCapability, readBootId } from "../capabilities/process.ts";
+import { systemdRuntime } from "../capabilities/systemd.ts";
+import { watchedCapability } from "../capabilities/watched.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
@@ -24,6 +27,8 @@ import { VERSION } from "./version.ts";
 const CONFIG_FILE = "node.json";
 const STOP_SOCKET = "stop.sock";
 const HOST_EVERY_MS = 5_000;
+const WATCH = { everyMs: 2_000, upWithinMs: 45_000 };
+const DOCKER_SOCKET = "/var/run/docker.sock";
 const OUTBOX_BYTES_MAX = 64 * 1_024 * 1_024;
 /** Small, so that what is done with can go in small pieces. */
 const SEGMENT_BYTES_MAX = 1_024 * 1_024;
@@ -96,7 +101,7 @@ const start = async (folder: string): Promise<Agent> => {
 	const config = await readConfig(folder);
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
-	const { processes = {}, host = {} } = config;
+	const { processes = {}, host = {}, systemd, docker } = config;
 	const everyMs = host.every === undefined ? HOST_EVERY_MS : (parseDuration(host.every) ?? HOST_EVERY_MS);
 	return startAgent({
 		config,
@@ -110,6 +115,12 @@ const start = async (folder: string): Promise<Agent> => {
 		capabilities: [
 			hostCapability({ everyMs, root: "/" }),
 			processCapability({ processes, folder, files, bootId: readBootId(), newMark: () => random.hex(16) }),
+			...(systemd === undefined
+				? []
+				: [watchedCapability({ ...WATCH, runtime: systemdRuntime({ user: systemd.user ?? false, program: "systemctl" }), services: systemd.units })]),
+			...(docker === undefined
+				? []
+				: [watchedCapability({ ...WATCH, runtime: dockerRuntime({ socket: docker.socket ?? DOCKER_SOCKET }), services: docker.containers })]),
 		],
 		note,
 		outboxBytesMax: OUTBOX_BYTES_MAX,

@@ -1,8 +1,9 @@
 // Composition of one node's agent: identity, session, outbox, gate, capabilities and the two connections. Chooses what belongs together, decides nothing.
 
-import type { RecordTypes } from "../../contracts/envelope.ts";
+import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
 import { readStopOrder } from "../../contracts/stop-order.ts";
+import { Alone } from "../../edge/alone.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
 import { CoreWatch } from "../../edge/core-watch.ts";
@@ -147,6 +148,29 @@ const openObedience = (
 	return { watch, commands };
 };
 
+/** What this node may do while it hears no core. */
+const openAlone = (
+	{ config, files, clock, timers, capabilities, note }: AgentOptions,
+	{ sessions, outbox, journal, latch }: Kept,
+	{ watch, commands }: Obedience,
+): Promise<Alone> =>
+	Alone.open({
+		mesh: config.mesh,
+		node: config.node,
+		keys: coreKeysOf("node.json", config.coreKeys),
+		files,
+		sessions,
+		clock,
+		timers,
+		note,
+		runner: runnerOf(capabilities),
+		safety: () => (latch.isLatched ? "stopped" : watch.presence),
+		heardLevel: () => watch.heard.level,
+		busy: () => commands.busy,
+		emit: (type, data) => outbox.emit(type, data),
+		termCounter: () => Math.max(watch.heard.term?.counter ?? 0, journal.marks.coreTerm?.counter ?? 0),
+	});
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
@@ -170,7 +194,8 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 		if (commands.recovered && watch.presence === "working") channels.safety.ready();
 	};
 	const { watch, commands } = openObedience(options, kept, safe, onWorking, () => channels.safety.safetyChanged(), sayEverything);
-	const channels: Channels = openChannels(options, { ...kept, safe, watch, commands, onWorking, sayEverything });
+	const alone = await openAlone(options, kept, { watch, commands });
+	const channels: Channels = openChannels(options, { ...kept, safe, watch, commands, alone, onWorking, sayEverything });
 
 	// Before anything that may wait: a person at this node can stop it from now on.
 	const order: StopDeskOptions["order"] = (node, verb, ordered) => channels.safety.order(node, verb, ordered);
@@ -181,13 +206,19 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	const context: CapabilityContext = { emit: (type, data) => outbox.emit(type, data), measure: (data) => channels.data.measure(data), clock, timers, note };
+	const emit = async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
+		await outbox.emit(type, data);
+		alone.observed(type, data);
+	};
+	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
 	onWorking();
+	alone.start();
 
 	return {
 		stop: async (reason) => {
+			await alone.stop();
 			await Promise.all(capabilities.map((capability) => capability.stop(reason)));
 			if (reason === "agent-stop") note("flushed", { all: await outbox.flushed(FLUSH_WITHIN_MS), waiting: outbox.waiting });
 			watch.stop();
@@ -208,6 +239,7 @@ interface Channels {
 
 interface Parts extends Kept, Obedience {
 	readonly safe: NodeSafe;
+	readonly alone: Alone;
 	readonly onWorking: () => void;
 	readonly sayEverything: () => void;
 }
@@ -225,7 +257,7 @@ const leasesOf = ({ mover }: NodeSafe, note: Note): Pick<SafetyChannelOptions, "
 /** Data first: it settles the session. The safety connection follows, because its will names that session. */
 const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const { config, connect, timers, random, note } = options;
-	const { voice, outbox, sessions, latch, safe, watch, commands, onWorking, sayEverything } = parts;
+	const { voice, outbox, sessions, latch, safe, watch, commands, alone, onWorking, sayEverything } = parts;
 	const common = { node: config.node, connect, timers, random, note, voice };
 	let linked = { data: false, safety: false };
 	const link = (change: Partial<typeof linked>): void => {
@@ -261,6 +293,7 @@ const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 		...common,
 		outbox,
 		onCommand: (action, bytes) => void commands.receive(action, bytes),
+		onBundle: (bytes) => void alone.bundle(bytes),
 		onWatermark,
 		onUp: () => {
 			link({ data: true });

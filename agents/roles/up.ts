@@ -10,12 +10,14 @@ import { openHttp } from "../../core/service/http.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
+import { openAudit } from "./audit.ts";
 import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
+import { readPage } from "./page-files.ts";
 import { VERSION } from "./version.ts";
 
 export interface UpOptions {
@@ -92,10 +94,14 @@ const prepareAgent = async (
 	config: FoundConfig,
 ): Promise<void> => {
 	await keptFiles(folder);
-	const { processes = {}, host = {} } = config.value;
+	const { processes = {}, host = {}, systemd, docker } = config.value;
 	const coreKeys = [{ keyId: core.key.keyId, publicKey: core.key.publicKey }];
 	const password = await register.renew(node);
-	const text = JSON.stringify({ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host }, null, "\t");
+	const text = JSON.stringify(
+		{ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host, systemd, docker },
+		null,
+		"\t",
+	);
 	await writeKept(folder, "node.json", `${text}\n`, 0o600);
 };
 
@@ -138,7 +144,22 @@ const openInside = async ({ options, opened, say, mesh, node, instance, world, r
 	say("log", `${log.head()} records in ${join(data, "log")}`);
 	const readPolicy = () => rereadPolicies(options);
 	const asked = level === undefined ? {} : { level };
-	const core = await openCore({ log, mesh, code: VERSION, data, host: node, instance, policy, readPolicy, register, world, losses: log.losses, ...asked });
+	const audit = await openAudit({ data, mesh, log, kept: world.files });
+	const core = await openCore({
+		log,
+		audit,
+		mesh,
+		code: VERSION,
+		data,
+		host: node,
+		instance,
+		policy,
+		readPolicy,
+		register,
+		world,
+		losses: log.losses,
+		...asked,
+	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
 	return core;
@@ -153,6 +174,7 @@ interface Doors {
 const openDoors = async ({ options, opened, say, config, mesh, instance, world, register }: Start, core: Core): Promise<Doors> => {
 	const host = config.value.mqtt?.host ?? LOOPBACK;
 	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
+	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
 	const broker = await openBroker({
 		mesh,
 		host,
@@ -162,13 +184,16 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 		instance,
 		onRefusal: core.refused,
 		onStop: core.stopped,
+		...limits,
 	});
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;
 	say("broker", mqtt);
 	const { token, file: tokenFile } = await openToken(options.data);
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock });
+	const page = await readPage();
+	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, ...(page === undefined ? {} : { page }) });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);

@@ -254,6 +254,10 @@ attempt: number
  * node session it was decided for
  */
 session: string
+/**
+ * the approval that allows it, if one was needed
+ */
+approval?: string
 }
 
 /**
@@ -345,6 +349,360 @@ threshold?: number
 }
 
 /**
+ * What a node may do by itself while it hears no core.
+ */
+export interface AllowanceGranted {
+/**
+ * node
+ */
+node: string
+/**
+ * rises with each grant to this node
+ */
+number: number
+/**
+ * session of the node that it is for, or a later one
+ */
+counter: number
+/**
+ * newest grant of which everything that was done under it is counted in this one
+ */
+reconciled: number
+/**
+ * time alone for which it can be used, milliseconds
+ */
+validMs: number
+/**
+ * uses that are left, by row
+ */
+left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+/**
+ * why it is granted anew
+ */
+why: ("first" | "reconciled" | "time" | "policy")
+}
+
+/**
+ * A node did something by itself while it heard no core.
+ */
+export interface AloneActed {
+/**
+ * number of the allowance
+ */
+grant: number
+/**
+ * row of autonomy.yaml, alone
+ */
+row: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * what came of it
+ */
+outcome: ("done" | "failed" | "unknown")
+/**
+ * for a person
+ */
+detail?: string
+/**
+ * uses that are left of this row
+ */
+left: number
+}
+
+/**
+ * A node hears its core again after it was alone.
+ */
+export interface AloneEnded {
+/**
+ * number of the allowance that it had, 0: none
+ */
+grant: number
+/**
+ * how long it was alone this time, milliseconds
+ */
+aloneMs: number
+/**
+ * what it did by itself, count
+ */
+acted: number
+/**
+ * what it did not do, count
+ */
+refused: number
+}
+
+/**
+ * A node did not do by itself what a row speaks of.
+ */
+export interface AloneRefused {
+/**
+ * number of the allowance
+ */
+grant?: number
+/**
+ * row of autonomy.yaml, alone
+ */
+row: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * why not
+ */
+reason: ("no-grant" | "other-lineage" | "level" | "spent" | "over" | "busy" | "stopped" | "booting" | "disk-full")
+}
+
+/**
+ * How a question ended; each ends once.
+ */
+export interface ApprovalClosed {
+/**
+ * approval
+ */
+approval: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * end
+ */
+end: ("approved" | "denied" | "expired" | "superseded" | "revoked" | "void")
+/**
+ * who
+ */
+by?: string
+/**
+ * the way it came
+ */
+via?: ("cli" | "page" | "telegram")
+/**
+ * why it ended so
+ */
+why?: string
+/**
+ * from the question to its end, engine milliseconds
+ */
+tookMs: number
+}
+
+/**
+ * A person answered what was asked.
+ */
+export interface ApprovalDecided {
+/**
+ * approval
+ */
+approval: string
+/**
+ * answer
+ */
+verdict: ("approve" | "deny" | "revoke")
+/**
+ * of what was shown; an approve without it counts for nothing
+ */
+boundHash?: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why
+ */
+why?: string
+}
+
+/**
+ * An answer counted for nothing, and why.
+ */
+export interface ApprovalRefused {
+/**
+ * approval
+ */
+approval: string
+/**
+ * answer
+ */
+verdict: ("approve" | "deny" | "revoke")
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why the answer counts for nothing
+ */
+reason: ("late" | "used" | "denied" | "expired" | "superseded" | "revoked" | "void" | "drift" | "unknown" | "foreign-hash")
+/**
+ * that, for a person
+ */
+detail: string
+/**
+ * log position of the answer
+ */
+position: number
+}
+
+/**
+ * A person is asked before an action runs; silence means that it does not.
+ */
+export interface ApprovalRequested {
+/**
+ * approval
+ */
+approval: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * decision that asks
+ */
+decision: string
+/**
+ * node id
+ */
+node: string
+/**
+ * action
+ */
+name: string
+/**
+ * arguments of the action
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string | number | boolean
+}
+/**
+ * class of the action
+ */
+risk: ("SAFE" | "RISKY")
+/**
+ * targets
+ * 
+ * Items: what it is done to
+ */
+targets: string[]
+/**
+ * one sentence: what runs
+ */
+plan: string
+/**
+ * one sentence: why it is asked
+ */
+why: string
+/**
+ * what it touches
+ */
+blast: string
+/**
+ * what taking it back means
+ */
+undo: ("left-as-found" | "impossible")
+/**
+ * that, for a person
+ */
+undoSays: string
+/**
+ * records that show the incident
+ * 
+ * Items: log position
+ */
+evidence: number[]
+/**
+ * policy that it is asked under
+ */
+policyHash: string
+/**
+ * digest of plan, arguments, targets, policy hash and both deadlines: what an answer is bound to
+ */
+boundHash: string
+/**
+ * the node's session that it is asked for
+ */
+session: string
+/**
+ * how often this was asked about the incident
+ */
+times: number
+/**
+ * an answer must come before this, engine time
+ */
+decideByEngineMs: number
+/**
+ * it must be handed over before this, engine time
+ */
+executeByEngineMs: number
+/**
+ * how long a person has to decide, milliseconds
+ */
+decideWithinMs: number
+/**
+ * how old an answer may be when it is carried out, milliseconds
+ */
+executeWithinMs: number
+/**
+ * decide-by on the wall clock, only for people
+ */
+decideBy: string
+}
+
+/**
+ * A person who could decide looked at what was asked.
+ */
+export interface ApprovalSeen {
+/**
+ * approval
+ */
+approval: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+}
+
+/**
  * Attempts are allowed again.
  */
 export interface BreakerClosed {
@@ -381,6 +739,84 @@ untilEngineMs: number
 }
 
 /**
+ * A person may answer asks in a chat from now on.
+ */
+export interface ChatBound {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * number of the person at that channel; names change hands
+ */
+user: string
+/**
+ * as the person calls himself
+ */
+name: string
+/**
+ * first half of the invitation's hash
+ */
+invite: string
+/**
+ * who invited
+ */
+by: string
+}
+
+/**
+ * Somebody was invited to answer asks in a chat; the invitation itself is not recorded.
+ */
+export interface ChatInvited {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * first half of the invitation's hash
+ */
+invite: string
+/**
+ * who invited
+ */
+by: string
+/**
+ * how long it can be used, milliseconds
+ */
+forMs: number
+}
+
+/**
+ * Something that came by a chat did not count.
+ */
+export interface ChatRefused {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * why it did not count
+ */
+reason: ("no-sender" | "bot" | "not-private" | "anonymous" | "forwarded" | "edited" | "through-a-bot" | "inline-mode" | "not-text" | "another-kind" | "malformed" | "stranger" | "invite-unknown" | "forged" | "another-message" | "over" | "used" | "unknown-ask")
+/**
+ * number of the person at that channel; names change hands
+ */
+user?: string
+/**
+ * as the person calls himself
+ */
+name?: string
+/**
+ * approval
+ */
+approval?: string
+/**
+ * refusals of the same source before it that were only counted
+ */
+count?: number
+}
+
+/**
  * Time as a record: engine time never goes backwards.
  */
 export interface ClockTick {
@@ -408,6 +844,43 @@ bootId?: string
  * the host's monotonic clock, milliseconds: tells a downtime exactly within one boot
  */
 monoMs?: number
+}
+
+/**
+ * The file of a plain MQTT broker: no mesh, no contracts, no log; open to everybody on loopback.
+ */
+export interface ConfigBroker {
+/**
+ * where it listens
+ */
+listen?: {
+/**
+ * loopback address to listen on (default 127.0.0.1)
+ */
+host?: string
+/**
+ * port, 0 = any free one (default 1883)
+ */
+port?: number
+}
+/**
+ * nobody is asked who he is; said in the file so that nobody gets it by accident
+ */
+anonymous: true
+/**
+ * take QoS 2 (default false)
+ */
+qos2?: boolean
+/**
+ * filters that nobody may subscribe to
+ * 
+ * Items: filter
+ */
+refuseSubscribe?: string[]
+/**
+ * connections at a time (default 1024)
+ */
+connectionsMax?: number
 }
 
 /**
@@ -490,6 +963,36 @@ host?: {
  */
 every?: string
 }
+/**
+ * systemd units that this node looks after
+ */
+systemd?: {
+/**
+ * units of systemd that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: unit
+ */
+units: string[]
+/**
+ * units of the user's own manager instead of the system's
+ */
+user?: boolean
+}
+/**
+ * containers that this node looks after
+ */
+docker?: {
+/**
+ * containers that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: name
+ */
+containers: string[]
+/**
+ * socket of the Engine (default /var/run/docker.sock)
+ */
+socket?: string
+}
 }
 
 /**
@@ -512,6 +1015,35 @@ host?: string
  * port, 0 = any free one
  */
 port?: number
+/**
+ * how much one client may take of the broker
+ */
+limits?: {
+/**
+ * connections in all (default 1024)
+ */
+connectionsMax?: number
+/**
+ * connections from one address (default 768)
+ */
+connectionsPerAddressMax?: number
+/**
+ * connections of one node and its NAME.something (default 32)
+ */
+connectionsPerNodeMax?: number
+/**
+ * connections that have not said who they are (default 128); beyond it the oldest makes room
+ */
+halfOpenMax?: number
+/**
+ * packets of one node (default 20000); what comes faster is read more slowly
+ */
+packetsPerSecondMax?: number
+/**
+ * bytes of one node (default 16777216); what comes faster is read more slowly
+ */
+bytesPerSecondMax?: number
+}
 }
 /**
  * where the API listens, on loopback
@@ -565,6 +1097,59 @@ every?: string
  * folder with policy files that replace the built-in ones of the same name
  */
 policies?: string
+/**
+ * approvals in a Telegram chat
+ */
+telegram?: {
+/**
+ * file with the bot's token, readable by its owner only
+ */
+tokenFile: string
+/**
+ * who may answer asks, beside those who were invited
+ * 
+ * Items: number of a Telegram user who may answer asks
+ */
+admins?: number[]
+/**
+ * asks sent to a chat in an hour (default 20); the rest wait in one digest
+ */
+asksPerHour?: number
+/**
+ * server of the Bot API (default https://api.telegram.org)
+ */
+api?: string
+}
+/**
+ * systemd units that this node looks after
+ */
+systemd?: {
+/**
+ * units of systemd that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: unit
+ */
+units: string[]
+/**
+ * units of the user's own manager instead of the system's
+ */
+user?: boolean
+}
+/**
+ * containers that this node looks after
+ */
+docker?: {
+/**
+ * containers that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: name
+ */
+containers: string[]
+/**
+ * socket of the Engine (default /var/run/docker.sock)
+ */
+socket?: string
+}
 }
 
 /**
@@ -654,6 +1239,109 @@ node: string
  * Items: id of the order
  */
 orders: string[]
+}[]
+}
+
+/**
+ * What nodes keep for the time without core; the payload of a compact JWS.
+ */
+export interface CoreBundle {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * which core
+ */
+coreTerm: {
+/**
+ * raised at each start of core
+ */
+counter: number
+/**
+ * key id
+ */
+keyId: string
+}
+/**
+ * rises with each bundle: the log position of what it says last
+ */
+version: number
+/**
+ * policy that it is from
+ */
+policyHash: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * what a node may do alone
+ */
+rows: {
+/**
+ * row of autonomy.yaml, alone
+ */
+id: string
+/**
+ * event of the node itself
+ */
+on: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * for a person
+ */
+says: string
+}[]
+/**
+ * allowance of each node
+ */
+grants: {
+/**
+ * node
+ */
+node: string
+/**
+ * rises with each grant to this node
+ */
+number: number
+/**
+ * session of the node that it is for, or a later one
+ */
+counter: number
+/**
+ * newest grant of which everything that was done under it is counted in this one
+ */
+reconciled: number
+/**
+ * time alone for which it can be used, milliseconds
+ */
+validMs: number
+/**
+ * uses that are left, by row
+ */
+left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
 }[]
 }
 
@@ -1983,6 +2671,10 @@ failures: number
  */
 openFor: string
 }
+/**
+ * what it touches, for a person; {node} and the arguments are filled in
+ */
+blast?: string
 }[]
 }
 
@@ -2006,6 +2698,44 @@ content: {
  * Items: file
  */
 files: string[]
+}
+
+/**
+ * When a person is asked, how long the question stands, and how often.
+ */
+export interface PolicyApprovals {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * how long a person has to decide; then nothing is done
+ */
+decideWithin: string
+/**
+ * how long after the answer it may still be carried out
+ */
+executeWithin: string
+/**
+ * what was denied, withdrawn or not answered is not asked again for this long, unless the incident got worse or came back
+ */
+askAgainAfter: string
+/**
+ * questions without an answer about one incident, then it is not asked again
+ */
+askTimesMax: number
+/**
+ * questions about one node in an hour
+ */
+asksPerHour: number
+/**
+ * an ended question leaves the engine's state after this
+ */
+forgetAfter: string
+/**
+ * ended questions that are kept at most
+ */
+keepMax: number
 }
 
 /**
@@ -2074,6 +2804,48 @@ with: {
  * what it does, for a person
  */
 says: string
+/**
+ * only for incidents with this key of their rule; {node} and {service} are filled in
+ */
+key?: string
+}[]
+/**
+ * what a node may do by itself while it hears no core; first row that matches
+ */
+alone?: {
+/**
+ * row
+ */
+id: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value; {node} and {service} are filled in
+ */
+[k: string]: string
+}
+/**
+ * what it does, for a person
+ */
+says: string
+/**
+ * event of the node itself
+ */
+on: string
+/**
+ * how often, in that time
+ */
+uses: number
+/**
+ * the time in which the uses count
+ */
+within: string
 }[]
 }
 
@@ -2871,6 +3643,112 @@ lastDetail: string
 }
 
 /**
+ * What a node saw, did and refused while it was alone, in one place.
+ */
+export interface ReconciliationMade {
+/**
+ * node
+ */
+node: string
+/**
+ * number of the allowance
+ */
+grant: number
+/**
+ * how long it was alone, milliseconds
+ */
+aloneMs: number
+/**
+ * records of what it did
+ * 
+ * Items: log position
+ */
+acted: number[]
+/**
+ * records of what it did not do
+ * 
+ * Items: log position
+ */
+refused: number[]
+/**
+ * incidents of this node in that time
+ * 
+ * Items: incident
+ */
+incidents: string[]
+}
+
+/**
+ * A unit or container that this node looks after does not run, or is not healthy.
+ */
+export interface ServiceDown {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * as its runtime calls it
+ */
+state: string
+/**
+ * exit code
+ */
+exitCode?: number
+/**
+ * last words, for a person
+ */
+detail?: string
+}
+
+/**
+ * A unit or container that this node looks after was stopped on purpose.
+ */
+export interface ServiceStopped {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * by an action of the mesh, or by somebody at the node
+ */
+why: ("action" | "person")
+/**
+ * action that stopped it
+ */
+action?: string
+}
+
+/**
+ * A unit or container that this node looks after runs.
+ */
+export interface ServiceUp {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * as its runtime calls it
+ */
+state: string
+/**
+ * action that restarted it
+ */
+action?: string
+}
+
+/**
  * What an order to stop or cut says of itself; one that says nothing readable is obeyed all the same.
  */
 export interface StopOrder {
@@ -2958,8 +3836,20 @@ export interface RecordTypes {
 	"dev.orion.action.undelivered.v1": ActionUndelivered;
 	"dev.orion.alert.firing.v1": AlertFiring;
 	"dev.orion.alert.resolved.v1": AlertResolved;
+	"dev.orion.allowance.granted.v1": AllowanceGranted;
+	"dev.orion.alone.acted.v1": AloneActed;
+	"dev.orion.alone.ended.v1": AloneEnded;
+	"dev.orion.alone.refused.v1": AloneRefused;
+	"dev.orion.approval.closed.v1": ApprovalClosed;
+	"dev.orion.approval.decided.v1": ApprovalDecided;
+	"dev.orion.approval.refused.v1": ApprovalRefused;
+	"dev.orion.approval.requested.v1": ApprovalRequested;
+	"dev.orion.approval.seen.v1": ApprovalSeen;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
+	"dev.orion.chat.bound.v1": ChatBound;
+	"dev.orion.chat.invited.v1": ChatInvited;
+	"dev.orion.chat.refused.v1": ChatRefused;
 	"dev.orion.clock.tick.v1": ClockTick;
 	"dev.orion.decision.made.v1": DecisionMade;
 	"dev.orion.engine.started.v1": EngineStarted;
@@ -2990,6 +3880,10 @@ export interface RecordTypes {
 	"dev.orion.process.up.v1": ProcessUp;
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
+	"dev.orion.reconciliation.made.v1": ReconciliationMade;
+	"dev.orion.service.down.v1": ServiceDown;
+	"dev.orion.service.stopped.v1": ServiceStopped;
+	"dev.orion.service.up.v1": ServiceUp;
 	"dev.orion.stop.released.v1": StopReleased;
 	"dev.orion.stop.requested.v1": StopRequested;
 }
@@ -3005,12 +3899,26 @@ export interface Contracts {
 	"action.undelivered": ActionUndelivered;
 	"alert.firing": AlertFiring;
 	"alert.resolved": AlertResolved;
+	"allowance.granted": AllowanceGranted;
+	"alone.acted": AloneActed;
+	"alone.ended": AloneEnded;
+	"alone.refused": AloneRefused;
+	"approval.closed": ApprovalClosed;
+	"approval.decided": ApprovalDecided;
+	"approval.refused": ApprovalRefused;
+	"approval.requested": ApprovalRequested;
+	"approval.seen": ApprovalSeen;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
+	"chat.bound": ChatBound;
+	"chat.invited": ChatInvited;
+	"chat.refused": ChatRefused;
 	"clock.tick": ClockTick;
+	"config.broker": ConfigBroker;
 	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;
+	"core.bundle": CoreBundle;
 	"decision.made": DecisionMade;
 	"engine.started": EngineStarted;
 	"envelope": Envelope;
@@ -3043,6 +3951,7 @@ export interface Contracts {
 	"person.asked": PersonAsked;
 	"policy.actions": PolicyActions;
 	"policy.activated": PolicyActivated;
+	"policy.approvals": PolicyApprovals;
 	"policy.autonomy": PolicyAutonomy;
 	"policy.correlation": PolicyCorrelation;
 	"policy.limits": PolicyLimits;
@@ -3054,6 +3963,10 @@ export interface Contracts {
 	"process.up": ProcessUp;
 	"quarantine.entry": QuarantineEntry;
 	"quarantine.storm": QuarantineStorm;
+	"reconciliation.made": ReconciliationMade;
+	"service.down": ServiceDown;
+	"service.stopped": ServiceStopped;
+	"service.up": ServiceUp;
 	"stop.order": StopOrder;
 	"stop.released": StopReleased;
 	"stop.requested": StopRequested;

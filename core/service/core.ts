@@ -7,6 +7,8 @@ import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
+import { approvalDesk } from "./approvals-desk.ts";
+import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
@@ -17,6 +19,7 @@ import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
 import { Stops } from "./stops.ts";
+import { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
 
 /** Who may connect; kept beside core, because it says who is who and not what happened. */
@@ -34,6 +37,8 @@ export interface BrokerLink extends Publish, Delivery {
 
 export interface CoreOptions {
 	readonly log: Log;
+	/** The files of the audit, or why they cannot be gone on with: then nothing is handed over to a node. */
+	readonly audit: Result<AuditStore>;
 	readonly mesh: string;
 	readonly code: string;
 	readonly data: string;
@@ -79,6 +84,7 @@ interface Parts {
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
 	readonly stops: Stops;
+	readonly tally: Tally;
 	link: BrokerLink | undefined;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
@@ -148,7 +154,7 @@ const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNod
 };
 
 const deskOf = (parts: Parts): CoreDesk => {
-	const { options, journal, shell, live, notices, term } = parts;
+	const { options, journal, shell, live, notices, term, tally } = parts;
 	const { log, register, world } = options;
 	const startedWallMs = world.clock.wall();
 	return {
@@ -164,6 +170,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			mqtt: parts.where.mqtt,
 			http: parts.where.http(),
 			data: options.data,
+			host: options.host,
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -172,6 +179,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 				register.nodes().map(({ node }) => node),
 			),
 		notices: () => [...notices.values()],
+		tally: () => tally,
 		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
 		onRecords: (listener) => log.onCommit(listener),
 		submit: (bytes) => submit(parts, bytes),
@@ -185,6 +193,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		...nodeDesk(parts),
+		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };
@@ -219,6 +228,13 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 		await journal.note("/core/policy", "dev.orion.policy.activated.v1", { hash, content: content as unknown as Record<string, never>, files: [...files] });
 	await shell.idle();
 	return ok({ hash, changed });
+};
+
+const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
+	const audit = new Audit({ log, world, store, notice });
+	audit.start();
+	return audit;
 };
 
 /** Every node that ever spoke may have something to stop. */
@@ -260,15 +276,17 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const live = new Live(world.clock);
 	// Each needs the other: the shell appends through the journal, the journal stamps with the shell's time.
 	const shell: Shell = new Shell({ log, mesh, code, term, policy, world, journal: () => journal });
-	const journal = openJournal({ log, mesh, clock: world.clock, time: shell });
+	const tally = new Tally(() => world.clock.now());
+	const journal = openJournal({ log, mesh, clock: world.clock, time: shell, onStored: (position, envelope) => tally.count(position, envelope) });
 	const notices = new Map<string, Notice>();
 	const intake = new CoreIntake(journal, live, world, {
 		notice: (about, text) => notices.set(about, { severity: "info", text }),
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, link: undefined, where: { mqtt: "", http: () => "" } };
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
 	await shell.start(startRecords(options));
+	const audit = startAudit(options, notices);
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {
@@ -281,7 +299,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			parts.link = link;
 			parts.where = where;
 			stops.connect(link, () => rounds?.hurry());
-			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, world, state: () => shell.state });
+			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
 			rounds = new Rounds({
 				mesh,
@@ -302,9 +320,11 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		close: async () => {
 			stops.close();
 			await rounds?.stop();
+			audit.end();
 			await dispatcher?.stop();
 			await intake.settle("all");
 			await shell.stop();
+			await audit.stop();
 		},
 	};
 };

@@ -15,10 +15,10 @@ const WINDOW = 256;
 
 /** About 300 bytes: what an alert of a node looks like. */
 const payloadOf =
-	(run: string): ((n: number) => Buffer) =>
+	(node: string, run: string): ((n: number) => Buffer) =>
 	(n) =>
 		Buffer.from(
-			`{"specversion":"1.0","id":"${run}-${n}","source":"/nodes/bench","type":"dev.orion.alert.firing.v1","data":{"name":"bench-${n % 50}","severity":"info","summary":"message ${n} of a bench that wants to know how fast it goes","value":${n},"threshold":10,"labels":{"rack":"2","room":"cellar"}}}`,
+			`{"specversion":"1.0","id":"${run}-${n}","source":"/nodes/${node}","type":"dev.orion.alert.firing.v1","data":{"name":"bench-${n % 50}","severity":"info","summary":"message ${n} of a bench that wants to know how fast it goes","value":${n},"threshold":10,"labels":{"rack":"2","room":"cellar"}}}`,
 		);
 
 const startMosquitto = async (command: string, env: NodeJS.ProcessEnv): Promise<{ readonly port: number; stop(): void }> => {
@@ -50,22 +50,25 @@ const startMosquitto = async (command: string, env: NodeJS.ProcessEnv): Promise<
 	};
 };
 
-const openAll = (target: Target, run: string, count: number): Promise<readonly Publisher[]> =>
+/** One connection for each node: a single node is read no faster than its measure. */
+const openAll = (targets: readonly Target[], run: string): Promise<readonly Publisher[]> =>
 	Promise.all(
-		Array.from({ length: count }, (_, index) => Publisher.open(target, `bench.${run}-${index}`, "orion/v1/bench/evt/alert", payloadOf(`${run}-${index}`))),
+		targets.map((target, index) =>
+			Publisher.open(target, `bench-${index}.${run}`, `orion/v1/bench-${index}/evt/alert`, payloadOf(`bench-${index}`, `${run}-${index}`)),
+		),
 	);
 
 const measure = async (
-	target: Target,
+	targets: readonly Target[],
 	run: string,
 	calm: () => Promise<void>,
 ): Promise<{ readonly rate: number; readonly p50: number; readonly p99: number }> => {
-	const many = await openAll(target, run, CONNECTIONS);
+	const many = await openAll(targets, run);
 	const rate = await throughput(many, WINDOW, SECONDS);
 	for (const publisher of many) publisher.close();
 	// The second figure is about 1,000 a second and not about what the first one left behind.
 	await calm();
-	const [one] = await openAll(target, `${run}-slow`, 1);
+	const [one] = await openAll(targets.slice(0, 1), `${run}-slow`);
 	if (one === undefined) throw new Error("no connection");
 	const found = await latencies(one, 1_000, SECONDS);
 	one.close();
@@ -80,10 +83,14 @@ export const wireFigures = async (
 	const mesh = await TestMesh.make("node: host\n");
 	try {
 		await mesh.start();
-		const { username, password } = await mesh.ask<{ username: string; password: string }>("/nodes", {
-			method: "POST",
-			body: JSON.stringify({ node: "bench" }),
-		});
+		const nodes: Target[] = [];
+		for (let index = 0; index < CONNECTIONS; index += 1) {
+			const { username, password } = await mesh.ask<{ username: string; password: string }>("/nodes", {
+				method: "POST",
+				body: JSON.stringify({ node: `bench-${index}` }),
+			});
+			nodes.push({ port: mesh.mqttPort, username, password });
+		}
 		const calm = async (): Promise<void> => {
 			await until(
 				"core has decided on everything",
@@ -94,8 +101,14 @@ export const wireFigures = async (
 		const ours: Awaited<ReturnType<typeof measure>>[] = [];
 		const theirs: Awaited<ReturnType<typeof measure>>[] = [];
 		for (let round = 1; round <= ROUNDS; round++) {
-			theirs.push(await measure({ port: mosquitto.port }, `m${round}`, () => Promise.resolve()));
-			ours.push(await measure({ port: mesh.mqttPort, username, password }, `o${round}`, calm));
+			theirs.push(
+				await measure(
+					Array.from({ length: CONNECTIONS }, () => ({ port: mosquitto.port })),
+					`m${round}`,
+					() => Promise.resolve(),
+				),
+			);
+			ours.push(await measure(nodes, `o${round}`, calm));
 			say(`wire round ${round} of ${ROUNDS}: ours ${Math.round(ours.at(-1)?.rate ?? 0)}/s, Mosquitto ${Math.round(theirs.at(-1)?.rate ?? 0)}/s`);
 		}
 		const of = (runs: typeof ours, name: "rate" | "p50" | "p99"): number => median(runs.map((run) => run[name]));

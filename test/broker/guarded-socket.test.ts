@@ -29,6 +29,7 @@ const pair = (limits: { readonly drainTimeoutMs: number; readonly backlogBytesMa
 				const guarded = new GuardedSocket(socket, limits, {
 					isUrgent: (topic) => topic === "stop",
 					onUrgent: ({ topic, payload }) => said.push(`urgent ${topic} ${Buffer.from(payload).toString()}`),
+					onRead: () => 0,
 					onRefused: ({ fault }) => said.push(`refused ${fault.code}`),
 					onStalled: (detail) => said.push(`stalled: ${detail}`),
 				});

@@ -63,6 +63,7 @@ const troubled = (): DeskWorld => {
 const COMMANDS = [
 	[],
 	["up"],
+	["broker"],
 	["status"],
 	["incidents"],
 	["incident"],
@@ -72,6 +73,7 @@ const COMMANDS = [
 	["stop"],
 	["cut"],
 	["release"],
+	["open"],
 	["explain"],
 	["explain", "safe-stop"],
 	["logs"],
@@ -118,6 +120,7 @@ describe("--json", () => {
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],
+		["open", troubled, ["open"]],
 		["version", troubled, ["version"]],
 	];
 	test.each(shapes)("%s keeps its shape", async (name, world, args) => {

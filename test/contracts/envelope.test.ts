@@ -213,17 +213,24 @@ describe("contractOf", () => {
 	])("%j is no type of a message", (type) => {
 		expect(contractOf(type)).toBeUndefined();
 	});
-	test.each(["action.command", "core.beacon", "config.node", "config.orion", "kept.services", "policy.limits", "node.watermark", "node.verdict"])(
-		"%s is a contract, and none of a message",
-		(name) => {
-			const data = validOf(name)[0];
-			expect(contractOf(`dev.orion.${name}.v1`)).toBeUndefined();
-			expect(faultOf(checkEnvelope({ ...ALERT, type: `dev.orion.${name}.v1`, data }))).toEqual({
-				code: "TYPE_UNKNOWN",
-				facts: { type: `dev.orion.${name}.v1` },
-			});
-		},
-	);
+	test.each([
+		"action.command",
+		"core.beacon",
+		"config.broker",
+		"config.node",
+		"config.orion",
+		"kept.services",
+		"policy.limits",
+		"node.watermark",
+		"node.verdict",
+	])("%s is a contract, and none of a message", (name) => {
+		const data = validOf(name)[0];
+		expect(contractOf(`dev.orion.${name}.v1`)).toBeUndefined();
+		expect(faultOf(checkEnvelope({ ...ALERT, type: `dev.orion.${name}.v1`, data }))).toEqual({
+			code: "TYPE_UNKNOWN",
+			facts: { type: `dev.orion.${name}.v1` },
+		});
+	});
 });
 
 describe("attributes", () => {

@@ -58,9 +58,11 @@ describe("generated files", () => {
 		expect(Object.keys(KNOWN_FIELDS)).toEqual(names);
 		const never = [
 			"action.command",
+			"config.broker",
 			"config.node",
 			"config.orion",
 			"core.beacon",
+			"core.bundle",
 			"envelope",
 			"kept.services",
 			"lease.end",
@@ -100,7 +102,7 @@ const unbounded = (schema: Schema): string | undefined => {
 
 const UNIT = /(Ms|Mm|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
 const COUNTED =
-	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|number|\w+Max|\w+Position)$/;
+	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|uses|left|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|\w+Max|\w+Position)$/;
 
 /** Numbers that stand in a table which says the unit once for all that is in it, or that have none; each with its reason. */
 const NO_UNIT_OF_THEIR_OWN: Readonly<Record<string, string>> = {
@@ -155,8 +157,10 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 			}
 		}
 	});
-	test("is closed where an unknown field could hide something: commands, beacons, policies, configurations, files", () => {
-		const strict = /^(action\.command|core\.beacon|node\.watermark|lease\.(?!opened|ended)|policy\.(?!activated)|config\.|kept\.)/.test(name);
+	test("is closed where an unknown field could hide something: commands, approvals, beacons, policies, configurations, files", () => {
+		const strict = /^(action\.command|approval\.|core\.beacon|core\.bundle|node\.watermark|lease\.(?!opened|ended)|policy\.(?!activated)|config\.|kept\.)/.test(
+			name,
+		);
 		const open = parts.filter(([, part]) => part.properties !== undefined && part.additionalProperties !== false).map(([path]) => path);
 		if (strict) expect(open).toEqual([]);
 		else expect(open).toContain("");

@@ -9,8 +9,10 @@ import { wallTime } from "../../contracts/time.ts";
 import { openBreaker } from "../../core/brain/open-breaker.ts";
 import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
+import { approvalDesk } from "../../core/service/approvals-desk.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
 
 const START_WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -36,9 +38,13 @@ export class DeskWorld {
 	policyFault: ReturnType<typeof fail> | undefined;
 	/** Nodes that do not answer to an order to stop. */
 	readonly mute = new Set<string>();
+	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
-	constructor() {
+	readonly #startWallMs: number;
+
+	constructor(startWallMs = START_WALL_MS) {
+		this.#startWallMs = startWallMs;
 		const policy = realPolicy();
 		// As core does it: time is recorded before anything else.
 		this.tick(0);
@@ -59,7 +65,7 @@ export class DeskWorld {
 	}
 
 	get wallMs(): number {
-		return START_WALL_MS + this.engineMs;
+		return this.#startWallMs + this.engineMs;
 	}
 	get head(): number {
 		return this.records.length;
@@ -70,6 +76,7 @@ export class DeskWorld {
 
 	#append(envelope: Envelope): number {
 		this.records.push({ position: this.records.length + 1, envelope });
+		this.tally.count(this.records.length, envelope);
 		return this.records.length;
 	}
 
@@ -159,7 +166,7 @@ export class DeskWorld {
 			mesh: MESH,
 			code: "0.1.0",
 			term: { counter: 1, keyId: "k" },
-			startedWallMs: START_WALL_MS,
+			startedWallMs: this.#startWallMs,
 			head: this.head,
 			decidedUpTo: this.head,
 			first: this.first,
@@ -167,6 +174,7 @@ export class DeskWorld {
 			mqtt: "mqtt://127.0.0.1:1883",
 			http: "http://127.0.0.1:7070",
 			data: "/data",
+			host: "host",
 		};
 	}
 
@@ -176,6 +184,7 @@ export class DeskWorld {
 			state: () => this.state,
 			live: () => this.lives,
 			notices: () => this.notices,
+			tally: () => this.tally,
 			records: async (from, max) => {
 				const begin = Math.max(from, this.first) - 1;
 				return this.records.slice(begin, begin + Math.min(max, 1_000));
@@ -188,7 +197,7 @@ export class DeskWorld {
 				const parsed = parseEnvelope(bytes);
 				if (!parsed.ok) return parsed;
 				const { source, id } = parsed.value;
-				if (source !== "/core/operator") return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
+				if (source !== "/core/operator" && !source.startsWith("/nodes/host.")) return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
 				if (this.records.some(({ envelope }) => envelope.id === id)) return ok({ position: 0, id, duplicate: true });
 				return ok({ position: this.take(parsed.value), id, duplicate: false });
 			},
@@ -224,6 +233,25 @@ export class DeskWorld {
 				this.credentials = this.credentials.filter((row) => row.node !== node);
 				return ok({ node });
 			},
+			...approvalDesk({
+				journal: {
+					tick: async () => void this.tick(0),
+					note: async (source, type, data) => this.input(source, type, data),
+					read: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				},
+				state: () => this.state,
+				idle: async () => undefined,
+				// Time moves when somebody waits for it.
+				world: {
+					timers: {
+						after: (ms, run) => {
+							this.tick(ms);
+							run();
+							return () => undefined;
+						},
+					},
+				},
+			}),
 			reloadPolicy: async () => this.policyFault ?? ok({ hash: this.state.policyHash, changed: false }),
 		};
 	}
