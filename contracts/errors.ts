@@ -50,6 +50,8 @@ export const ERRORS = {
 	),
 	LOG_CLOSED: kind("ours", true, 1, "the log is closed"),
 	NOT_RUNNING: kind("operator", true, 3, "no mesh answers at {url}. Start one with `orion up`, or name another with --url or --data."),
+	NO_CHAT: kind("operator", false, 1, "this mesh has no chat. Give it one: `telegram:` in orion.yaml, as docs/telegram.md says."),
+	CHAT_DOWN: kind("peer", true, 3, "the chat's server did not answer ({detail}). Approvals work on the page and with: orion approvals."),
 	DEMO_NOT_STARTED: kind("operator", true, 1, "the demo's mesh did not start ({detail}). Try `orion up` in an empty folder; it says more."),
 	UNREACHABLE: kind("peer", true, 3, "{url} did not answer ({detail})."),
 	TOKEN_MISSING: kind("operator", false, 4, "no token in {file}. It is made at the first `orion up`; name another with --token-file."),

@@ -1,7 +1,7 @@
 // Composition root of `orion up`: log, core, broker and HTTP in this process, the agent of this host in its own. Chooses adapters, decides nothing.
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Broker, openBroker } from "../../broker/broker.ts";
 import { type Fault, OrionError } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
@@ -18,6 +18,7 @@ import { hostClock, hostTimers } from "./host-clock.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
+import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
 export interface UpOptions {
@@ -193,11 +194,20 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
 	const page = await readPage();
 	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, ...(page === undefined ? {} : { page }) });
+	let chat: OpenChat | undefined;
+	const shown = page === undefined ? {} : { page };
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, chat: () => chat, ...shown });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
 	await core.connect(linkTo(broker), { mqtt, http: () => httpUrl });
+	const { telegram } = config.value;
+	if (telegram !== undefined) {
+		const opening = await openTelegram(core, world, telegram, resolve(config.file === undefined ? "." : dirname(config.file), telegram.tokenFile));
+		chat = opening;
+		opened.add(() => opening.close());
+		say("telegram", `asks ${telegram.admins?.length ?? 0} named admins and those who were invited`);
+	}
 	await writeRunFile(options.data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
 	opened.add(() => removeRunFile(options.data));
 	return { mqtt, http: httpUrl, tokenFile };

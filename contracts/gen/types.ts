@@ -2147,6 +2147,58 @@ number: number
 }
 
 /**
+ * What became of an ask for a higher level.
+ */
+export interface LevelAnswered {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * how it ended
+ */
+end: ("approved" | "denied" | "expired" | "void")
+/**
+ * who answered
+ */
+by?: string
+/**
+ * where
+ */
+via?: string
+}
+
+/**
+ * Somebody in a chat asks for a higher level; silence means no.
+ */
+export interface LevelAsked {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * autonomy level
+ */
+before: ("N0" | "N2" | "N3")
+/**
+ * who asks
+ */
+by: string
+/**
+ * where
+ */
+via: string
+/**
+ * how long it stands, milliseconds
+ */
+decideWithinMs: number
+}
+
+/**
  * An operator set the autonomy level.
  */
 export interface LevelSet {
@@ -3860,6 +3912,8 @@ export interface RecordTypes {
 	"dev.orion.incident.updated.v1": IncidentUpdated;
 	"dev.orion.lease.ended.v1": LeaseEnded;
 	"dev.orion.lease.opened.v1": LeaseOpened;
+	"dev.orion.level.answered.v1": LevelAnswered;
+	"dev.orion.level.asked.v1": LevelAsked;
 	"dev.orion.level.set.v1": LevelSet;
 	"dev.orion.log.gap.v1": LogGap;
 	"dev.orion.log.loss.v1": LogLoss;
@@ -3933,6 +3987,8 @@ export interface Contracts {
 	"lease.open": LeaseOpen;
 	"lease.opened": LeaseOpened;
 	"lease.renew": LeaseRenew;
+	"level.answered": LevelAnswered;
+	"level.asked": LevelAsked;
 	"level.set": LevelSet;
 	"log.gap": LogGap;
 	"log.loss": LogLoss;

@@ -43,6 +43,8 @@ export const leaseEnded: ValidateFunction;
 export const leaseOpen: ValidateFunction;
 export const leaseOpened: ValidateFunction;
 export const leaseRenew: ValidateFunction;
+export const levelAnswered: ValidateFunction;
+export const levelAsked: ValidateFunction;
 export const levelSet: ValidateFunction;
 export const logGap: ValidateFunction;
 export const logLoss: ValidateFunction;

@@ -87,6 +87,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.lease.opened.v1": ({ data }) =>
 		`${data.holder} may ${data.purpose} ${data.node}, at most ${sayDuration(data.bounds.timeMs)} and ${data.bounds.distanceMm} mm (${data.via})`,
 	"dev.orion.lease.ended.v1": ({ data }) => `nobody holds ${data.node} any more (${data.why === "let-go" ? "let go" : "not renewed"})`,
+	"dev.orion.level.answered.v1": ({ data }) => `the ask for another level (${data.ask}) was ${data.end}${data.by === undefined ? "" : ` by ${data.by}`}`,
+	"dev.orion.level.asked.v1": ({ data }) => `${data.by} asks for level ${data.level} instead of ${data.before} (${data.ask})`,
 	"dev.orion.level.set.v1": ({ data }) => `level set to ${data.level} by ${data.by}${because(data.why)}`,
 	"dev.orion.log.gap.v1": ({ data }) => `${data.source} ${data.lane} ${data.fromSeq} to ${data.toSeq} never came (${data.why})`,
 	"dev.orion.log.loss.v1": ({ data }) => `${data.count} lost (${data.what})${data.source === undefined ? "" : ` of ${data.source}`}: ${data.why}`,

@@ -1,6 +1,6 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { randomBytes } from "node:crypto";
-import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
+import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
 import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
@@ -65,6 +65,12 @@ export interface Core {
 	readonly intake: CoreIntake;
 	readonly key: CoreKey;
 	readonly desk: CoreDesk;
+	/** Engine time now, milliseconds. */
+	engineMs(): number;
+	/** A record of one of core's own parts; resolves when it is durable and decided on. */
+	record<T extends RecordType>(source: `/core/${string}`, type: T, data: RecordTypes[T]): Promise<void>;
+	/** What an operator should know of one of core's parts now; undefined: nothing. */
+	notice(about: string, text: string | undefined): void;
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
 	/** An order to stop that came to the broker, after it was handed on. */
@@ -269,6 +275,12 @@ const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): reado
 	return [...lost, ...level];
 };
 
+/** What core says regularly, and to whom it may say it. */
+const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
+	const { mesh, instance, log, world } = options;
+	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state: () => shell.state, stops: () => stops.listed() });
+};
+
 export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
@@ -293,6 +305,12 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		intake,
 		key,
 		desk: deskOf(parts),
+		engineMs: () => shell.engineMs(),
+		record: async (source, type, data) => {
+			await journal.note(source, type, data);
+			await shell.idle();
+		},
+		notice: (about, text) => (text === undefined ? notices.delete(about) : notices.set(about, { severity: "warning", text })),
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
@@ -301,20 +319,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			stops.connect(link, () => rounds?.hurry());
 			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
-			rounds = new Rounds({
-				mesh,
-				instance: options.instance,
-				log,
-				journal,
-				intake,
-				live,
-				key,
-				term,
-				publish: link,
-				world,
-				state: () => shell.state,
-				stops: () => stops.listed(),
-			});
+			rounds = roundsOf(parts, link);
 			rounds.start();
 		},
 		close: async () => {

@@ -49,6 +49,8 @@ export const approvalRoutes = (app: Hono<{ Bindings: HttpBindings }>, options: A
 	for (const verdict of ["approve", "deny", "revoke"] as const)
 		app.post(`/approvals/:id/${verdict}`, async (c) => {
 			const { boundHash, by, via = "cli", why } = await fieldsOf(c);
+			// Who answers in a chat answers there: nobody else speaks for it.
+			if (via === "telegram") throw new OrionError("USAGE", { detail: "via is cli or page here" });
 			if (verdict === "approve" && boundHash === undefined)
 				throw new OrionError("USAGE", { detail: "an approve names the boundHash of what was shown: GET /state/approvals" });
 			const named = { verdict, by: nameFrom(by), via, ...(boundHash === undefined ? {} : { boundHash }), ...(why === undefined ? {} : { why }) };

@@ -11,6 +11,7 @@ import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
 import { reconciliationsAnswer } from "./http-alone.ts";
 import { approvalRoutes } from "./http-approvals.ts";
+import { type ChatInvites, chatRoutes } from "./http-chat.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
@@ -30,6 +31,8 @@ export interface HttpOptions {
 	readonly port: number;
 	readonly host: string;
 	readonly clock: Clock;
+	/** Where people may be invited to answer asks, once it is open. */
+	readonly chat?: () => ChatInvites | undefined;
 	readonly heartbeatMs?: number;
 	/** A reader of /events that takes nothing for this long is closed. */
 	readonly stalledMs?: number;
@@ -212,6 +215,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
 	ingestRoutes(app, desk);
 	changeRoutes(app, desk, seen);
+	chatRoutes(app, { desk, chat: options.chat ?? (() => undefined), fieldsOf });
 	approvalRoutes(app, { desk, seen, numberFrom, fieldsOf, nameFrom });
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
