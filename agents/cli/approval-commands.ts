@@ -30,6 +30,11 @@ const listCommands = (program: Command, bind: Bind): void => {
 		.addHelpText("after", examples('orion approvals revoke apr-0b7e -m "asked by mistake"'))
 		.action(bind(async (session, id: string, options: Answering) => (await import("./approvals.ts")).revoke(session, id, options)));
 	approvals
+		.command("invite")
+		.description("print a one-time link: who opens it in Telegram may answer questions there from then on")
+		.addHelpText("after", examples("orion approvals invite", "orion approvals invite --json"))
+		.action(bind(async (session) => (await import("./invite.ts")).inviteAdmin(session)));
+	approvals
 		.command("history")
 		.description("how long answers took, who gave them, how often was asked, which answers counted for nothing")
 		.addHelpText("after", examples("orion approvals history", "orion approvals history --json"))

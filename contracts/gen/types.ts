@@ -3477,6 +3477,32 @@ bytes: number
 }
 
 /**
+ * A person dealt with a message in quarantine: it was taken after all, or dropped.
+ */
+export interface QuarantineSettled {
+/**
+ * log position of its quarantine.entry
+ */
+entryPosition: number
+/**
+ * what became of it: judged again and taken, known already, or dropped
+ */
+how: ("taken" | "duplicate" | "dropped")
+/**
+ * who did it
+ */
+by: string
+/**
+ * why, for whoever reads the log
+ */
+why?: string
+/**
+ * log position of the message that was taken
+ */
+position?: number
+}
+
+/**
  * More bad messages than are worth a record each.
  */
 export interface QuarantineStorm {
@@ -3735,6 +3761,7 @@ export interface RecordTypes {
 	"dev.orion.process.stopped.v1": ProcessStopped;
 	"dev.orion.process.up.v1": ProcessUp;
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
+	"dev.orion.quarantine.settled.v1": QuarantineSettled;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
 	"dev.orion.reconciliation.made.v1": ReconciliationMade;
 	"dev.orion.service.down.v1": ServiceDown;
@@ -3815,6 +3842,7 @@ export interface Contracts {
 	"process.stopped": ProcessStopped;
 	"process.up": ProcessUp;
 	"quarantine.entry": QuarantineEntry;
+	"quarantine.settled": QuarantineSettled;
 	"quarantine.storm": QuarantineStorm;
 	"reconciliation.made": ReconciliationMade;
 	"service.down": ServiceDown;

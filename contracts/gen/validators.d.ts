@@ -69,6 +69,7 @@ export const processFlapping: ValidateFunction;
 export const processStopped: ValidateFunction;
 export const processUp: ValidateFunction;
 export const quarantineEntry: ValidateFunction;
+export const quarantineSettled: ValidateFunction;
 export const quarantineStorm: ValidateFunction;
 export const reconciliationMade: ValidateFunction;
 export const serviceDown: ValidateFunction;

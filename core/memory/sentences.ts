@@ -22,6 +22,8 @@ const CAUSES = {
 	"gone-while-away": "it ended while its agent was away",
 } as const;
 
+const SETTLED = { taken: "had judged again, and it was taken,", duplicate: "had judged again, and it was known already,", dropped: "dropped" } as const;
+
 const ENDS = {
 	approved: "approved",
 	denied: "denied",
@@ -117,6 +119,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.reconciliation.made.v1": ({ data }) =>
 		`${data.node} is back after ${sayDuration(data.aloneMs)} alone: ${data.acted.length} done, ${data.refused.length} refused, ${data.incidents.length} incidents`,
 	"dev.orion.quarantine.entry.v1": ({ data }) => `a message of ${data.identity} went into quarantine: ${data.detail}`,
+	"dev.orion.quarantine.settled.v1": ({ data }) =>
+		`${data.by} ${SETTLED[data.how]} the message of #${data.entryPosition} in quarantine${data.position === undefined ? "" : `: #${data.position}`}${because(data.why)}`,
 	"dev.orion.quarantine.storm.v1": ({ data }) => `${data.count} more bad messages of ${data.identity} in ${sayDuration(data.windowMs)} were not kept`,
 	"dev.orion.service.down.v1": ({ data }) =>
 		`${data.service} (${data.runtime}) is ${data.state}${data.exitCode === undefined ? "" : `, exit code ${data.exitCode}`}${because(data.detail)}`,

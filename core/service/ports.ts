@@ -4,6 +4,7 @@ import type { Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Level } from "../policy.ts";
 import type { Approval, EngineState } from "../state.ts";
+import type { QuarantineDesk } from "./quarantine.ts";
 import type { StopAnswer, StoppedNode } from "./stops.ts";
 import type { Tally } from "./tally.ts";
 
@@ -94,6 +95,8 @@ export interface CoreDesk extends ApprovalDesk {
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** Messages that broke their contract, for a person to look at. */
+	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
 	reloadPolicy(by: string): Promise<Result<{ readonly hash: string; readonly changed: boolean }>>;
 }

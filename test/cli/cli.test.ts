@@ -94,6 +94,18 @@ const COMMANDS = [
 	["approve"],
 	["deny"],
 	["version"],
+	["audit"],
+	["audit", "verify"],
+	["audit", "show"],
+	["audit", "checkpoint"],
+	["quarantine"],
+	["quarantine", "ls"],
+	["quarantine", "show"],
+	["quarantine", "retry"],
+	["quarantine", "drop"],
+	["doctor"],
+	["completion"],
+	["glossary"],
 ];
 
 describe("help", () => {
