@@ -1,11 +1,14 @@
 // Shows that what a person decides on the page is what the engine does: a yes runs it once, a no and silence run nothing (RUN-26, TELL-26).
 import type { Page } from "playwright-core";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { DeskWorld } from "../core/http-desk.ts";
 import { isLive, linkTo, PHONE, servePage, shoot, TestBrowser, TOKEN, worldNow } from "./rig.ts";
 
 const opened: { close(): Promise<void> }[] = [];
+const browser = new TestBrowser();
+afterAll(() => browser.close());
 afterEach(async () => {
+	await browser.forget();
 	for (const thing of opened.splice(0).reverse()) await thing.close();
 });
 
@@ -22,8 +25,7 @@ const asked = async (): Promise<{ readonly page: Page; readonly world: DeskWorld
 		labels: { service: "web" },
 	});
 	const api = await servePage(world);
-	const browser = new TestBrowser();
-	opened.push(api, browser);
+	opened.push(api);
 	const { page, complaints } = await browser.look({ size: PHONE });
 	await page.goto(await linkTo(`http://127.0.0.1:${api.port}`, TOKEN));
 	await isLive(page);
