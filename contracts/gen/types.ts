@@ -1955,6 +1955,198 @@ aliveMs?: number
 }
 
 /**
+ * The holder lets go; the payload of a compact JWS by the holder.
+ */
+export interface LeaseEnd {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * id of the lease
+ */
+lease: string
+}
+
+/**
+ * A lease is over: its holder let go, or was not heard any more.
+ */
+export interface LeaseEnded {
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * node id
+ */
+node: string
+/**
+ * how it ended
+ */
+why: ("let-go" | "not-renewed")
+}
+
+/**
+ * A person takes a node that moves; the payload of a compact JWS by core, which names the key of the holder.
+ */
+export interface LeaseOpen {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node
+ */
+session: string
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * newest tick of the node that the holder heard
+ */
+tick: number
+/**
+ * how long after that tick it is good
+ */
+ttlMs: number
+/**
+ * who holds it
+ */
+holder: string
+/**
+ * raw Ed25519 public key of the holder, base64url
+ */
+holderKey: string
+/**
+ * what for
+ */
+purpose: ("move" | "calibrate")
+/**
+ * bounds of the motion
+ */
+bounds: {
+/**
+ * how far it may go
+ */
+distanceMm: number
+/**
+ * how far from where it began
+ */
+radiusMm: number
+/**
+ * how long, whatever is renewed
+ */
+timeMs: number
+}
+}
+
+/**
+ * Core vouched for a person who takes a node that moves.
+ */
+export interface LeaseOpened {
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * node id
+ */
+node: string
+/**
+ * who holds it
+ */
+holder: string
+/**
+ * what for
+ */
+purpose: ("move" | "calibrate")
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * bounds of the motion
+ */
+bounds: {
+/**
+ * how far it may go
+ */
+distanceMm: number
+/**
+ * how far from where it began
+ */
+radiusMm: number
+/**
+ * how long, whatever is renewed
+ */
+timeMs: number
+}
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * The holder is still there; the payload of a compact JWS by the holder.
+ */
+export interface LeaseRenew {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node
+ */
+session: string
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * newest tick of the node that the holder heard
+ */
+tick: number
+/**
+ * rises with each renewal
+ */
+number: number
+}
+
+/**
  * What became of an ask for a higher level.
  */
 export interface LevelAnswered {
@@ -2182,6 +2374,10 @@ safety: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" |
  * newest order to stop that was heard in this session
  */
 order?: string
+/**
+ * of a mover: what an arm or a lease must name
+ */
+armEpoch?: number
 }
 
 /**
@@ -3740,6 +3936,8 @@ export interface RecordTypes {
 	"dev.orion.incident.reopened.v1": IncidentReopened;
 	"dev.orion.incident.resolved.v1": IncidentResolved;
 	"dev.orion.incident.updated.v1": IncidentUpdated;
+	"dev.orion.lease.ended.v1": LeaseEnded;
+	"dev.orion.lease.opened.v1": LeaseOpened;
 	"dev.orion.level.answered.v1": LevelAnswered;
 	"dev.orion.level.asked.v1": LevelAsked;
 	"dev.orion.level.set.v1": LevelSet;
@@ -3811,6 +4009,11 @@ export interface Contracts {
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
 	"kept.services": KeptServices;
+	"lease.end": LeaseEnd;
+	"lease.ended": LeaseEnded;
+	"lease.open": LeaseOpen;
+	"lease.opened": LeaseOpened;
+	"lease.renew": LeaseRenew;
 	"level.answered": LevelAnswered;
 	"level.asked": LevelAsked;
 	"level.set": LevelSet;

@@ -298,6 +298,12 @@ const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): reado
 	return [...lost, ...level];
 };
 
+/** What core says regularly, and to whom it may say it. */
+const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
+	const { mesh, instance, log, world } = options;
+	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state: () => shell.state, stops: () => stops.listed() });
+};
+
 export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
@@ -336,20 +342,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			stops.connect(link, () => rounds?.hurry());
 			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
-			rounds = new Rounds({
-				mesh,
-				instance: options.instance,
-				log,
-				journal,
-				intake,
-				live,
-				key,
-				term,
-				publish: link,
-				world,
-				state: () => shell.state,
-				stops: () => stops.listed(),
-			});
+			rounds = roundsOf(parts, link);
 			rounds.start();
 		},
 		close: async () => {

@@ -1,4 +1,4 @@
-// Shows approvals in a chat end to end: a real mesh, the real library, a server that speaks the Bot API; a RISKY repair is done after two taps of an admin, and never otherwise (HARM-30 HARM-36).
+// Shows approvals in a chat end to end: a real mesh, the real library, a server that speaks the Bot API; a RISKY repair is done after two taps of an admin, and never otherwise (HARM-30 HARM-93).
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
