@@ -143,6 +143,7 @@ describe("answers", () => {
 		] as const) {
 			const rig = new AskingRig().asked();
 			rig.answer("approve");
+			rig.tick(0);
 			rig.answer(stronger, { by: "bert" });
 			rig.tick(1);
 			expect([rig.ends(), rig.question().by, rig.state.actions]).toEqual([[end], "bert", {}]);
