@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
 /** Where each package may be imported; one that is not here may be imported nowhere. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-	"@hono/node-server": ["core/service/http.ts"],
+	"@hono/node-server": ["core/service/"],
 	aedes: ["broker/aedes.ts"],
 	ajv: ["build/contracts.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],

@@ -292,8 +292,8 @@ export class SimWorld {
 			this.#full(true);
 			this.host.time.after(chance.whole(100, 20_000), () => this.#full(false));
 		});
-		this.#often(operatorEveryMs, () => this.#operator());
-		this.#often(personEveryMs, () => this.#person());
+		this.#often(operatorEveryMs, () => this.#record([operatorNote(chance, this.#options.policies)]));
+		this.#often(personEveryMs, () => this.#record(answers(chance, Object.values(this.#core?.shell.state.approvals ?? {}))));
 		if (wallSynced) return;
 		const steps = (): void => {
 			this.host.wallOffsetMs = this.#options.wallShiftMs + this.#wallChance.whole(-40, 40) * YEAR_MS + Date.UTC(2026, 0, 2);
@@ -315,14 +315,6 @@ export class SimWorld {
 	#full(full: boolean): void {
 		this.disk.full = full;
 		this.host.files.full = full;
-	}
-
-	#operator(): void {
-		this.#record([operatorNote(this.#chance, this.#options.policies)]);
-	}
-
-	#person(): void {
-		this.#record(answers(this.#chance, Object.values(this.#core?.shell.state.approvals ?? {})));
 	}
 
 	#record(envelopes: readonly Envelope[]): void {
