@@ -34,6 +34,7 @@ const requested = (state: EngineState, { data }: Envelope<"dev.orion.action.requ
 		sinceMs: engineMs,
 		asked: 0,
 		cleared: false,
+		...(data.undoes === undefined ? {} : { undoes: data.undoes }),
 		events: incident?.events ?? [],
 	};
 	const incidents = incident === undefined ? state.incidents : put(state.incidents, incident.id, { ...incident, attempts: data.attempt });

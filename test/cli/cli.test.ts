@@ -83,6 +83,7 @@ const COMMANDS = [
 	["approvals"],
 	["approvals", "show"],
 	["approvals", "revoke"],
+	["approvals", "undo"],
 	["approvals", "history"],
 	["approve"],
 	["deny"],

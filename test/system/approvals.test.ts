@@ -96,9 +96,17 @@ test("a runaway is stopped after a yes; not at N2, not after a no, not in silenc
 	expect(ended.status).toBe("approved");
 	expect((await made.orion("approve", open.approval, "--yes")).code).toBe(5);
 
+	expect((await made.orion("approvals", "undo", open.approval)).code).toBe(0);
+	const again = await until("it runs again", () => (pidOf(made) === pid ? undefined : pidOf(made)));
+	expect(lives(again)).toBe(true);
+	await until("it is said to be taken back", async () => {
+		const { out } = await made.orion("approvals", "show", open.approval);
+		return /taken back by act-[0-9a-f]+: done/.test(out) ? true : undefined;
+	});
+
 	const records = await made.records();
 	const of = (type: string) => records.filter(({ envelope }) => envelope.type === `dev.orion.${type}.v1`);
-	expect(of("action.requested").map(({ envelope }) => (envelope.data as { approval?: string }).approval)).toEqual([open.approval]);
+	expect(of("action.requested").map(({ envelope }) => (envelope.data as { approval?: string }).approval)).toEqual([open.approval, undefined]);
 	expect(of("approval.refused").length).toBe(3);
 	const why = await made.orion("why", open.approval);
 	for (const part of ["What was asked", "says approve", "process.stop"]) expect(why.out).toContain(part);
