@@ -90,6 +90,7 @@ const COMMANDS = [
 	["approvals"],
 	["approvals", "show"],
 	["approvals", "revoke"],
+	["approvals", "undo"],
 	["approvals", "history"],
 	["approve"],
 	["deny"],
