@@ -6,6 +6,7 @@ import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
 import { register as registerBroker } from "./broker.ts";
 import type { LogsOptions } from "./logs.ts";
+import { registerRobot } from "./robot-verbs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import type { StopOptions } from "./stop.ts";
 import { register as registerUp } from "./up.ts";
@@ -274,6 +275,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
 	stopCommands(program, bind);
+	registerRobot(program, host, onExit);
 	changeCommands(program, bind);
 	return program;
 };

@@ -2,7 +2,7 @@
 
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeSafety, NodeWatermark } from "../../contracts/gen/types.ts";
-import { readStopOrder } from "../../contracts/stop-order.ts";
+import { readStopOrder, type StopVerb } from "../../contracts/stop-order.ts";
 import { Alone } from "../../edge/alone.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
@@ -36,6 +36,8 @@ export interface AgentOptions {
 	readonly capabilities: readonly Capability[];
 	readonly note: Note;
 	readonly outboxBytesMax: number;
+	/** What moves, in its own process: told that core is heard, and what the latch holds. */
+	readonly robot?: { heard(): void; order(verb: StopVerb | undefined): void; close(): void };
 	/** Where a person at this node stops it without any mesh. */
 	readonly openStopSocket?: (desk: StopDesk) => Promise<{ close(): Promise<void> }>;
 }
@@ -125,6 +127,7 @@ const openObedience = (
 				if (presence === "working") onWorking();
 			},
 			onBeacon: ({ stops = [], releases = [] }) => {
+				options.robot?.heard();
 				const mine = stops.find(({ node }) => node === config.node);
 				if (mine !== undefined) latch.listed(mine.verb, { order: mine.order, by: mine.by, via: "beacon" });
 				const release = releases.find(({ node }) => node === config.node);
@@ -177,10 +180,12 @@ const openAlone = (
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
 	const kept = await openKept(options, (outcome, book) => {
+		options.robot?.order(heldVerb(book));
 		channels.safety.safetyChanged(outcome);
 		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
 	});
 	const { outbox, journal, identity } = kept;
+	options.robot?.order(heldVerb(kept.latch.book));
 	const sayEverything = (): void => {
 		const said = [
 			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
@@ -224,6 +229,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 			await Promise.all([reason === "agent-stop" ? channels.safety.stop() : channels.safety.leave(), channels.data.stop()]);
 			await latch.settled();
 			await socket?.close();
+			options.robot?.close();
 			await outbox.close();
 			await journal.close();
 		},
