@@ -2,7 +2,7 @@
 import { defineConfig } from "vitest/config";
 
 const SETUP = ["test/support/seed.ts"];
-const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts", "test/fuzz/**/*.test.ts"];
+const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts", "test/browser/**/*.test.ts", "test/fuzz/**/*.test.ts"];
 const THOROUGH = [
 	"test/agents/agent-process.test.ts",
 	"test/agents/agent.test.ts",

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundlePage } from "./page.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const ROOMS = ["contracts", "log", "core", "broker", "edge", "agents"];
@@ -39,6 +40,14 @@ export const bundle = async () => {
 		// Packages inside the bundle still call require() for Node's own modules.
 		banner: { js: "import { createRequire as orionCreateRequire } from 'node:module'; const require = orionCreateRequire(import.meta.url);" },
 	});
+	const page = await bundlePage();
+	mkdirSync(join(root, "dist/page"));
+	for (const [part, text] of [
+		["index.html", page.html],
+		["page.css", page.css],
+		["page.js", page.script],
+	])
+		writeFileSync(join(root, "dist/page", part), text);
 	writeFileSync(join(root, "dist/BUILT"), `${Math.max(...ROOMS.map(newestSource))}\n`);
 };
 

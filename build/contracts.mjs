@@ -20,16 +20,29 @@ const HEADER = "// Generated from contracts/schemas by `npm run generate`. Do no
 /** Contracts that say how core and node files look, not how a message looks. */
 const FILE_FAMILIES = [
 	"policy.actions",
+	"policy.approvals",
 	"policy.autonomy",
 	"policy.correlation",
 	"policy.limits",
 	"policy.robot",
+	"policy.safe-stop",
 	"config.orion",
 	"config.broker",
 	"config.node",
 	"kept.services",
 ];
-const WIRE_FAMILIES = ["action.command", "core.beacon", "node.pulse", "node.watermark", "node.verdict"];
+const WIRE_FAMILIES = [
+	"action.command",
+	"core.beacon",
+	"core.bundle",
+	"lease.end",
+	"lease.open",
+	"lease.renew",
+	"node.pulse",
+	"node.verdict",
+	"node.watermark",
+	"stop.order",
+];
 /** Travels in an envelope and is not recorded. */
 const LIVE_FAMILIES = ["node.pulse"];
 const isRecord = (name) => name !== "envelope" && !FILE_FAMILIES.includes(name) && !WIRE_FAMILIES.includes(name);

@@ -1,6 +1,6 @@
 // Fetches programs of Debian that tests and benches measure against: downloaded and unpacked into .cache/, never installed, never started as a service.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -12,6 +12,13 @@ const PEERS = {
 		packages: ["mosquitto", "libcjson1", "libwebsockets17", "libdlt2", "libwrap0", "libnsl2", "libuv1", "libev4", "libcap2"],
 		program: "usr/sbin/mosquitto",
 	},
+	chromium: {
+		// What else it needs depends on what the host has: apt is asked.
+		packages: ["chromium", "fonts-dejavu-core"],
+		withMissing: true,
+		program: "usr/lib/chromium/chromium",
+		libraries: ["pulseaudio"],
+	},
 };
 
 const onPath = (name) => {
@@ -20,27 +27,56 @@ const onPath = (name) => {
 	return undefined;
 };
 
+const apt = (cwd, args) => execFileSync("apt-get", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 24 });
+
+/** The packages and, where wanted, those of their dependencies that this host does not have. */
+const wanted = (cwd, options, { packages, withMissing = false }) => {
+	if (!withMissing) return packages;
+	const plan = apt(cwd, [...options, "-s", "-o", "Debug::NoLocking=1", "--no-install-recommends", "install", ...packages]);
+	return [...new Set([...packages, ...[...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name)])];
+};
+
+const download = (home, peer) => {
+	const debs = join(home, "debs");
+	mkdirSync(debs, { recursive: true });
+	try {
+		apt(debs, ["download", ...wanted(debs, [], peer)]);
+	} catch {
+		// The package lists of a bare machine are empty: they are fetched into the cache too, not into the host.
+		const lists = ["-o", `Dir::State::lists=${join(home, "lists")}`, "-o", `Dir::Cache=${join(home, "cache")}`];
+		mkdirSync(join(home, "lists/partial"), { recursive: true });
+		mkdirSync(join(home, "cache/archives/partial"), { recursive: true });
+		apt(debs, [...lists, "update"]);
+		apt(debs, [...lists, "download", ...wanted(debs, lists, peer)]);
+	}
+};
+
+/** Unpacked beside its place and moved there whole, so that nobody ever sees half of it. */
+const fetchPeer = (name, home, peer) => {
+	const beside = `${home}.${process.pid}`;
+	try {
+		download(beside, peer);
+		for (const deb of readdirSync(join(beside, "debs"))) execFileSync("dpkg-deb", ["-x", join(beside, "debs", deb), beside]);
+		rmSync(join(beside, "debs"), { recursive: true, force: true });
+		if (!existsSync(join(beside, peer.program))) throw new Error(`its packages do not hold ${peer.program}`);
+		renameSync(beside, home);
+	} catch (error) {
+		rmSync(beside, { recursive: true, force: true });
+		// Somebody else may have been faster.
+		if (!existsSync(join(home, peer.program))) throw new Error(`${name} cannot be had: ${error instanceof Error ? error.message : error}`);
+	}
+};
+
 /** { command, env } to start a peer with; throws with the reason when it cannot be had. */
 export const peer = (name) => {
 	const installed = onPath(name);
 	if (installed !== undefined) return { command: installed, env: process.env };
-	const { packages, program } = PEERS[name];
+	const known = PEERS[name];
 	const home = join(folder, name);
-	if (!existsSync(join(home, program))) {
-		mkdirSync(join(home, "debs"), { recursive: true });
-		try {
-			execFileSync("apt-get", ["download", ...packages], { cwd: join(home, "debs"), stdio: ["ignore", "ignore", "pipe"] });
-		} catch {
-			// The package lists of a bare machine are empty: they are fetched into the cache too, not into the host.
-			const lists = ["-o", `Dir::State::lists=${join(home, "lists")}`, "-o", `Dir::Cache=${join(home, "cache")}`];
-			mkdirSync(join(home, "lists/partial"), { recursive: true });
-			mkdirSync(join(home, "cache/archives/partial"), { recursive: true });
-			execFileSync("apt-get", [...lists, "update"], { stdio: ["ignore", "ignore", "inherit"] });
-			execFileSync("apt-get", [...lists, "download", ...packages], { cwd: join(home, "debs"), stdio: ["ignore", "ignore", "inherit"] });
-		}
-		for (const deb of readdirSync(join(home, "debs"))) execFileSync("dpkg-deb", ["-x", join(home, "debs", deb), home]);
-	}
+	mkdirSync(folder, { recursive: true });
+	if (!existsSync(join(home, known.program))) fetchPeer(name, home, known);
 	const machine = readdirSync(join(home, "usr/lib")).find((entry) => entry.endsWith("-linux-gnu") || entry.endsWith("-linux-gnueabihf")) ?? "";
-	const libraries = [join(home, "usr/lib", machine), join(home, "lib", machine)].join(":");
-	return { command: join(home, program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
+	const places = [join(home, "usr/lib", machine), join(home, "lib", machine)];
+	const libraries = [...places, ...(known.libraries ?? []).map((part) => join(home, "usr/lib", machine, part))].join(":");
+	return { command: join(home, known.program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
 };

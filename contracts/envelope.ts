@@ -63,8 +63,8 @@ const tooDeep = (value: unknown, left: number): boolean => {
 const DECODER = new TextDecoder("utf-8", { fatal: true });
 
 /** Bytes -> a JSON value: at most 64 KiB, valid UTF-8, not too deep. Faults: TOO_LARGE, NOT_JSON, TOO_DEEP. */
-export const parseJson = (bytes: Uint8Array): Result<unknown> => {
-	if (bytes.byteLength > ENVELOPE_BYTES_MAX) return fail("TOO_LARGE", { bytes: bytes.byteLength, bytesMax: ENVELOPE_BYTES_MAX });
+export const parseJson = (bytes: Uint8Array, bytesMax = ENVELOPE_BYTES_MAX): Result<unknown> => {
+	if (bytes.byteLength > bytesMax) return fail("TOO_LARGE", { bytes: bytes.byteLength, bytesMax });
 	let value: unknown;
 	try {
 		value = JSON.parse(DECODER.decode(bytes));

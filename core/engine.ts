@@ -3,11 +3,15 @@ import { derivedId } from "../contracts/digest.ts";
 import type { Envelope } from "../contracts/envelope.ts";
 import { assert } from "../contracts/result.ts";
 import { isoTime } from "../contracts/time.ts";
+import { decideApprovals } from "./approvals/approvals.ts";
+import { foldApprovals } from "./approvals/fold.ts";
 import { decideDecisions, foldDecisions } from "./brain/brain.ts";
+import { decideAllowances, foldAllowances } from "./commander/allowance.ts";
 import { foldRuns } from "./commander/fold.ts";
 import { decideRuns } from "./commander/runs.ts";
 import { decideIncidents, foldIncidents } from "./guardian/incidents.ts";
 import { foldPresence } from "./guardian/presence.ts";
+import { foldStops } from "./guardian/stops.ts";
 import { foldSymptoms } from "./guardian/symptoms.ts";
 import type { CorrelationRule, Policy } from "./policy.ts";
 import { type Draft, isOutput, type Recorded } from "./record.ts";
@@ -45,7 +49,7 @@ const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState => 
 };
 
 /** Everything that may change the state, in order: what is so (symptoms) before what follows from it. */
-const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldPresence, foldIncidents, foldDecisions, foldRuns] as const;
+const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldPresence, foldStops, foldIncidents, foldDecisions, foldApprovals, foldRuns, foldAllowances] as const;
 
 /** Pure: the state after a record, whether it is an input or a recorded output. */
 export const fold = (state: EngineState, record: Recorded): EngineState => FOLDS.reduce((folded, next) => next(folded, record), state);
@@ -55,7 +59,9 @@ const incidentId = (causeId: string, symptom: string): string => `inc-${derivedI
 const decideParts = (state: EngineState, record: Recorded): readonly Draft[] => [
 	...decideIncidents(state, record, (symptom) => incidentId(record.envelope.id, symptom)),
 	...decideDecisions(state, record),
+	...decideApprovals(state, record),
 	...decideRuns(state, record),
+	...decideAllowances(state, record),
 ];
 
 const finish = (state: EngineState, made: Draft, cause: Recorded, index: number): Envelope => {

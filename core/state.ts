@@ -1,9 +1,13 @@
 // What the engine knows: plain JSON that a fold over the log builds, and nothing else may change.
+
+import type { RecordTypes } from "../contracts/envelope.ts";
 import type { ClockQuality } from "../contracts/time.ts";
+import type { ApprovalStatus } from "./approvals/machine.ts";
+import type { Allowance, Reconciliation } from "./commander/alone.ts";
 import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
-export const STATE_SCHEMA = 1;
+export const STATE_SCHEMA = 2;
 
 export interface EngineClock {
 	/** Engine time: milliseconds that the mesh has run, never backwards. Timers use this. */
@@ -107,6 +111,58 @@ export interface Target {
 	readonly executionsMs: readonly number[];
 }
 
+/** An order to stop that core keeps for a node, until the node says that it was released there. */
+export interface KeptOrder {
+	readonly order: string;
+	readonly verb: "stop" | "cut";
+	readonly by: string;
+	readonly via: string;
+	readonly atWallMs: number;
+}
+
+export interface StopView {
+	/** Oldest first. */
+	readonly orders: readonly KeptOrder[];
+	/** Those of them that a person released, and the node has not yet confirmed. */
+	readonly releasing: readonly string[];
+	/** True once the node itself said that it is stopped. */
+	readonly said: boolean;
+}
+
+type Answer = RecordTypes["dev.orion.approval.decided.v1"];
+
+/** A question to a person, from when it was asked until it is forgotten. */
+export interface Approval {
+	readonly id: string;
+	readonly status: ApprovalStatus;
+	/** What was asked, word for word: an answer is bound to it. */
+	readonly asked: RecordTypes["dev.orion.approval.requested.v1"];
+	/** Of the incident, when it was asked. */
+	readonly title: string;
+	readonly severity: Severity;
+	readonly reopened: number;
+	readonly askedMs: number;
+	readonly askedWallMs: number;
+	/** Who looked at it, and how. */
+	readonly seen: readonly string[];
+	/** Answers that counted for nothing. */
+	readonly refusals: number;
+	/** The newest answer that counts; a yes counts only once engine time has moved on. */
+	readonly answer?: Pick<Answer, "verdict" | "by" | "via" | "why"> & { readonly position: number; readonly atMs: number };
+	/** Core was away for a time that nobody knows. */
+	readonly unsure: boolean;
+	/** Not answered, and a person has shown up since: it does not count against asking again. */
+	readonly forgiven: boolean;
+	readonly closedMs?: number;
+	readonly closedWallMs?: number;
+	readonly by?: string;
+	readonly via?: Answer["via"];
+	readonly why?: string;
+	readonly tookMs?: number;
+	/** What it led to. */
+	readonly action?: { readonly id: string; readonly end?: string; readonly undone?: string };
+}
+
 export interface EngineState {
 	readonly schema: typeof STATE_SCHEMA;
 	readonly mesh: string;
@@ -123,6 +179,14 @@ export interface EngineState {
 	readonly incidentOf: Readonly<Record<string, string>>;
 	readonly actions: Readonly<Record<string, ActionRun>>;
 	readonly targets: Readonly<Record<string, Target>>;
+	readonly allowances: Readonly<Record<string, Allowance>>;
+	/** The newest ones, oldest first. */
+	readonly reconciliations: readonly Reconciliation[];
+	/** Position of the newest record that changed what nodes keep for the time without core. */
+	readonly bundlePosition: number;
+	/** Nodes that are stopped, or are to be. */
+	readonly stops: Readonly<Record<string, StopView>>;
+	readonly approvals: Readonly<Record<string, Approval>>;
 }
 
 export const emptyState = (mesh: string): EngineState => ({
@@ -139,6 +203,11 @@ export const emptyState = (mesh: string): EngineState => ({
 	incidentOf: {},
 	actions: {},
 	targets: {},
+	allowances: {},
+	reconciliations: [],
+	bundlePosition: 0,
+	stops: {},
+	approvals: {},
 });
 
 /** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */

@@ -2,10 +2,10 @@
 import { sha256Hex } from "../contracts/digest.ts";
 import { checkContract } from "../contracts/envelope.ts";
 import { OrionError } from "../contracts/errors.ts";
-import type { ActionCommand, NodePulse } from "../contracts/gen/types.ts";
+import type { ActionCommand } from "../contracts/gen/types.ts";
 import type { CommandJournal } from "./command-journal.ts";
 import type { Heard } from "./machines/beacon.ts";
-import { type ActionArgs, type GateEffect, type GateVerdict, judgeCommand, type Read } from "./machines/gate.ts";
+import { type ActionArgs, type GateEffect, type GateSafety, type GateVerdict, judgeCommand, type Read } from "./machines/gate.ts";
 import type { CommandArgs, Known, MarkEntry, Marks, Receipt } from "./machines/marks.ts";
 import type { Note, Timers } from "./ports.ts";
 import type { SessionStore } from "./session.ts";
@@ -35,7 +35,9 @@ export interface CommandsOptions {
 	readonly journal: CommandJournal;
 	readonly runner: Runner;
 	readonly heard: () => Heard;
-	readonly safety: () => NodePulse["safety"];
+	readonly safety: () => GateSafety;
+	/** Who stopped this node, if somebody did. */
+	readonly stoppedBy: () => string | undefined;
 	/** Resolves when the receipt is in the outbox. */
 	readonly say: (receipt: Receipt) => Promise<void>;
 	readonly timers: Timers;
@@ -69,6 +71,11 @@ export class Commands {
 
 	get recovered(): boolean {
 		return this.#recovered;
+	}
+
+	/** Effects are under way. */
+	get busy(): boolean {
+		return this.#running.size > 0 || this.#waiting > 0;
 	}
 
 	/** Before the first command is taken: what was left open is asked of the world and never done again. */
@@ -121,15 +128,17 @@ export class Commands {
 	}
 
 	async #judge(topicAction: string, bytes: Uint8Array): Promise<void> {
-		const { mesh, node, keys, sessions, runner, heard, safety } = this.#options;
+		const { mesh, node, keys, sessions, runner, heard, safety, stoppedBy } = this.#options;
 		const read = readCommand(bytes, keys);
 		const session = sessions.current();
+		const by = stoppedBy();
 		const view = {
 			mesh,
 			node,
 			session: session.id,
 			nowTick: session.tick(),
-			safety: this.#recovered ? safety() : "boot",
+			safety: this.#recovered || by !== undefined ? safety() : "boot",
+			...(by === undefined ? {} : { stoppedBy: by }),
 			actions: runner.actions(),
 			policies: heard().policies,
 			running: [...this.#running],

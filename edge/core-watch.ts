@@ -1,6 +1,6 @@
 // Connects core's beacons to what this node knows of its core: whether it is heard, its term, and the policies in force.
 import { checkContract } from "../contracts/envelope.ts";
-import type { NodePulse } from "../contracts/gen/types.ts";
+import type { CoreBeacon } from "../contracts/gen/types.ts";
 import { instant } from "../contracts/time.ts";
 import { type BeaconStep, type Heard, hearBeacon, nothingHeard } from "./machines/beacon.ts";
 import { type Presence, presence } from "./machines/presence.ts";
@@ -15,7 +15,9 @@ export interface CoreWatchOptions {
 	readonly clock: NodeClock;
 	readonly timers: Timers;
 	readonly note: Note;
-	readonly onChange: (safety: NodePulse["safety"]) => void;
+	readonly onChange: (presence: Presence["kind"]) => void;
+	/** Each beacon of a core that is to be heard: its list of stops, and what else it says. */
+	readonly onBeacon: (beacon: CoreBeacon) => void;
 	/** A core that is newer than any heard before: everything it must know is said again. */
 	readonly onTerm: (term: NonNullable<Heard["term"]>) => void;
 }
@@ -36,7 +38,7 @@ export class CoreWatch {
 	get heard(): Heard {
 		return this.#heard;
 	}
-	get safety(): NodePulse["safety"] {
+	get presence(): Presence["kind"] {
 		return this.#presence.kind;
 	}
 
@@ -69,16 +71,18 @@ export class CoreWatch {
 		}
 		this.#heard = read.heard;
 		if (read.termRaised && read.heard.term !== undefined) this.#options.onTerm(read.heard.term);
+		this.#options.onBeacon(read.beacon);
 		this.#step("beacon");
 	}
 
-	#read(bytes: Uint8Array): BeaconStep | { readonly kind: "ignored"; readonly why: string } {
+	#read(bytes: Uint8Array): (Extract<BeaconStep, { kind: "heard" }> & { readonly beacon: CoreBeacon }) | { readonly kind: "ignored"; readonly why: string } {
 		const { mesh, keys, sessions } = this.#options;
 		const verified = verifySigned(bytes, "orion-beacon+jws", keys);
 		if (verified.kind === "not-verified") return { kind: "ignored", why: verified.reason };
 		const checked = checkContract("core.beacon", verified.payload);
 		if (!checked.ok) return { kind: "ignored", why: "contract-violated" };
-		return hearBeacon(this.#heard, mesh, verified.keyId, checked.value, sessions.current().tick());
+		const step = hearBeacon(this.#heard, mesh, verified.keyId, checked.value, sessions.current().tick());
+		return step.kind === "heard" ? { ...step, beacon: checked.value } : step;
 	}
 
 	#step(kind: "beacon" | "link-lost" | "time"): void {

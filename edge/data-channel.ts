@@ -1,7 +1,7 @@
 // Connects the outbox, measurements and commands to the broker, and settles which session this is before anything else is said.
 import { checkContract, encodeEnvelope, parseJson, type RecordTypes } from "../contracts/envelope.ts";
 import type { NodeVerdict, NodeWatermark } from "../contracts/gen/types.ts";
-import { nodeTopic, parseTopic } from "../contracts/topics.ts";
+import { CORE_TOPICS, nodeTopic, parseTopic } from "../contracts/topics.ts";
 import { KeptConnection } from "./kept-connection.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Connect, Connection, Note, Randomness, Timers } from "./ports.ts";
@@ -16,6 +16,7 @@ export interface DataChannelOptions {
 	readonly outbox: Outbox;
 	readonly voice: Voice;
 	readonly onCommand: (action: string, bytes: Uint8Array) => void;
+	readonly onBundle: (bytes: Uint8Array) => void;
 	readonly onWatermark: (mark: NodeWatermark) => Promise<void>;
 	/** Called when the session is settled and messages go out. */
 	readonly onUp: () => void;
@@ -89,6 +90,7 @@ export class DataChannel {
 			{ topic: nodeTopic(node, "watermark"), qos: 1 },
 			{ topic: nodeTopic(node, "verdict"), qos: 1 },
 			{ topic: nodeTopic(node, "cmd", "+"), qos: 1 },
+			{ topic: CORE_TOPICS.policy, qos: 1 },
 		]);
 		await marked;
 		if (this.#kept.connection !== connection) return;
@@ -97,7 +99,11 @@ export class DataChannel {
 	}
 
 	#message(topic: string, bytes: Uint8Array): void {
-		const { node, note, onCommand } = this.#options;
+		const { node, note, onCommand, onBundle } = this.#options;
+		if (topic === CORE_TOPICS.policy) {
+			onBundle(bytes);
+			return;
+		}
 		const parsed = parseTopic(topic);
 		if (parsed?.kind !== "node" || parsed.node !== node) return;
 		switch (parsed.channel) {

@@ -83,7 +83,7 @@ export const mqttConnect = (address: MqttAddress): Connect => {
 			let open = false;
 			let failure: unknown;
 			const client = new ClientClass(() => createConnection({ host, port: Number(port || 1883), noDelay: true }), optionsOf(address, options));
-			client.on("message", (topic, payload) => options.onMessage(topic, payload));
+			client.on("message", (topic, payload, packet) => options.onMessage(topic, payload, packet.retain));
 			client.on("error", (error) => {
 				failure ??= error;
 			});

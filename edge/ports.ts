@@ -42,7 +42,8 @@ export interface ConnectOptions {
 	readonly clientId: string;
 	readonly keepaliveSeconds: number;
 	readonly will?: { readonly topic: string; readonly bytes: Uint8Array; readonly qos: 0 | 1; readonly retain: boolean };
-	readonly onMessage: (topic: string, bytes: Uint8Array) => void;
+	/** `retained`: the broker kept it from before; it says nothing about now. */
+	readonly onMessage: (topic: string, bytes: Uint8Array, retained: boolean) => void;
 	/** Called once, after a connection that was open is not any more. */
 	readonly onClosed: () => void;
 }

@@ -1,12 +1,16 @@
 // Decides what `orion` understands: commands, flags, help with examples; each command is loaded only when it runs.
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
+import { careCommands } from "./care-commands.ts";
+import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
+import type { StopOptions } from "./stop.ts";
 import { register as registerUp } from "./up.ts";
 
 const INTERRUPTED = 130;
@@ -18,30 +22,18 @@ const EXAMPLES = `Examples:
   orion incidents                       what is wrong
   orion why                             why, and what would change it
   orion level N2 -m "repair by itself"  let SAFE actions run
+  orion stop                            everything stops, and stays stopped
   orion alert backup "no backup for 3 days" --severity error
 `;
 
 const EXIT_CODES = `
-An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
-3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
-failed, 9 unhealthy (status --exit-code), 130 interrupted.
+What the words mean: orion help glossary. An id may be given by its beginning.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 not authenticated, 5 refused
+by policy, 6 denied or expired, 7 partial, 8 verification failed, 9 unhealthy
+(status --exit-code, doctor), 130 interrupted.
 `;
 
-const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
-
-const parseNumber = (text: string): number => {
-	const number = Number(text);
-	if (text.trim() === "" || !Number.isFinite(number)) throw new InvalidArgumentError("It is a number.");
-	return number;
-};
-const parsePositive = (text: string): number => {
-	const number = parseNumber(text);
-	if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("It is a whole number from 1 on.");
-	return number;
-};
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
-
-type Bind = <A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) => (...args: unknown[]) => Promise<void>;
 
 const readCommands = (program: Command, bind: Bind): void => {
 	program
@@ -50,6 +42,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 		.option("--exit-code", "exit 9 if an incident is open or a node is lost")
 		.addHelpText("after", examples("orion status", "orion status --json", "orion status --exit-code || notify-send orion"))
 		.action(bind(async (session, options: { exitCode?: boolean }) => (await import("./status.ts")).showStatus(session, options)));
+	program
+		.command("open")
+		.description("print a link that opens the page in a browser on this machine, once")
+		.addHelpText("after", examples("orion open", 'xdg-open "$(orion open)"'))
+		.action(bind(async (session) => (await import("./open.ts")).printLink(session)));
 	program
 		.command("incidents")
 		.description("what is wrong")
@@ -85,6 +82,11 @@ const readCommands = (program: Command, bind: Bind): void => {
 			examples("orion logs -f", "orion logs --type incident --type decision", "orion logs --node pi-3 --since 10m", "orion logs --since 1 --json > log.ndjson"),
 		)
 		.action(bind(async (session, options: LogsOptions) => (await import("./logs.ts")).showLogs(session, options)));
+	program
+		.command("reconciliation")
+		.description("what nodes did, refused and saw while they heard no core, and what each may do alone the next time")
+		.addHelpText("after", examples("orion reconciliation", "orion reconciliation --json"))
+		.action(bind(async (session) => (await import("./reconciliation.ts")).showReconciliations(session)));
 	program
 		.command("replay")
 		.description("run the whole log through the engine again; exit 8 at the first byte that differs")
@@ -133,6 +135,41 @@ const configCommands = (program: Command, bind: Bind): void => {
 		.description("let the running mesh read its policies again; a bad one changes nothing")
 		.addHelpText("after", examples("orion config reload"))
 		.action(bind(async (session) => (await import("./config.ts")).reloadConfig(session)));
+};
+
+const explainCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("explain")
+		.description("the rules that hold, as they are carried by the agents")
+		.addHelpText("after", examples("orion explain safe-stop"))
+		.command("safe-stop")
+		.description("when a node stops, how, and what lets it go on; needs no running mesh")
+		.addHelpText("after", examples("orion explain safe-stop", "orion explain safe-stop --json"))
+		.action(bind(async (session) => (await import("./explain.ts")).explainSafeStop(session)));
+};
+
+const stopCommands = (program: Command, bind: Bind): void => {
+	const what = {
+		stop: "no new movement, sit, then off; holds until it is released",
+		cut: "outputs off at once: what stands falls; released only at the node",
+	} as const;
+	for (const verb of ["stop", "cut"] as const)
+		program
+			.command(verb)
+			.description(what[verb])
+			.argument("[node]", "one node (default: all of them)")
+			.option("--all", "every node; the same as naming none")
+			.option("--local", "only by the socket of the node on this machine: needs no mesh")
+			.addHelpText("after", examples(`orion ${verb}`, `orion ${verb} pi-3`, `orion ${verb} --local`))
+			.action(bind(async (session, node: string | undefined, options: StopOptions) => (await import("./stop.ts")).order(session, verb, node, options)));
+	program
+		.command("release")
+		.description("take a stop back; a cut only with --local, at the node")
+		.argument("<node>", "its name, in full")
+		.option("--local", "by the socket of the node on this machine")
+		.option("--yes", "do not ask")
+		.addHelpText("after", examples("orion release pi-3", "orion release pi-3 --local"))
+		.action(bind(async (session, node: string, options: { local?: boolean; yes?: boolean }) => (await import("./stop.ts")).release(session, node, options)));
 };
 
 const changeCommands = (program: Command, bind: Bind): void => {
@@ -237,7 +274,11 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	registerBroker(program);
 	demoCommand(program, host, onExit);
 	readCommands(program, bind);
+	stopCommands(program, bind);
+	explainCommands(program, bind);
 	changeCommands(program, bind);
+	careCommands(program, bind);
+	registerApprovals(program, bind);
 	return program;
 };
 
@@ -252,7 +293,9 @@ const sayFailure = (host: Host, json: boolean, found: Fault): number => {
 };
 
 /** Runs one command line; resolves with its exit code. stdout stays empty when it fails. */
-export const runCli = async (args: readonly string[], host: Host): Promise<number> => {
+export const runCli = async (given: readonly string[], host: Host): Promise<number> => {
+	// A topic of the help is no command that has a help.
+	const args = given[0] === "help" && given[1] === "glossary" ? given.slice(1) : given;
 	const options = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
 	const json = options.includes("--json");
 	let code = 0;

@@ -3,6 +3,7 @@ import { sayDuration } from "../../contracts/time.ts";
 import type { NodesView, StatusView } from "../../core/service/views.ts";
 import { gravityStyle, phaseStyle, presenceStyle, verdictStyle } from "./colours.ts";
 import { ago, type Cell, type Column, gigabytes, grouped, percent, plain, table } from "./layout.ts";
+import type { MeshClient } from "./mesh-client.ts";
 import type { Session } from "./session.ts";
 
 type NodeRow = StatusView["nodes"][number];
@@ -117,6 +118,11 @@ const headLines = ({ paint }: Session, status: StatusView): readonly string[] =>
 		paint.dim(
 			`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records, policy ${status.policy.hash.slice(7, 15)}`,
 		) + lag,
+		...status.stops.map((stop) =>
+			paint.red(
+				`${stop.node} is ${stop.verb === "cut" ? "cut" : "stopped"} by ${plain(stop.by)} (${stop.via})${stop.said ? "" : ", and has not said so"}: orion release ${stop.node}${stop.verb === "cut" ? " --local" : ""}`,
+			),
+		),
 		...status.notices.map(({ severity, text }) => gravityStyle(paint, severity)(`${severity}: ${plain(text)}`)),
 	];
 };
@@ -133,6 +139,7 @@ export const showStatus = async (session: Session, options: { readonly exitCode?
 	const { rows, open } = status.incidents;
 	const first = gravest(rows);
 	const lines = [...headLines(session, status), "", ...nodeLines(session, status.nodes)];
+	if (status.nodesTotal > status.nodes.length) lines.push(paint.dim(`and ${status.nodesTotal - status.nodes.length} more: orion node ls`));
 	if (rows.length > 0) lines.push("", ...incidentLines(session, rows));
 	if (open > rows.length) lines.push(paint.dim(`and ${open - rows.length} more: orion incidents`));
 	for (const action of status.actions)
@@ -142,9 +149,21 @@ export const showStatus = async (session: Session, options: { readonly exitCode?
 	return code;
 };
 
+/** Every node, page after page. */
+const allNodes = async (mesh: MeshClient): Promise<NodesView> => {
+	const first = await mesh.get<NodesView>("/state/nodes");
+	const nodes = [...first.nodes];
+	for (let next = first.next; next !== null; ) {
+		const page: NodesView = await mesh.get<NodesView>(`/state/nodes?after=${encodeURIComponent(next)}`);
+		nodes.push(...page.nodes);
+		next = page.next;
+	}
+	return { ...first, nodes, next: null };
+};
+
 export const listNodes = async (session: Session): Promise<number> => {
 	const mesh = await session.mesh();
-	const view = await session.waiting(() => "asking", mesh.get<NodesView>("/state/nodes"));
+	const view = await session.waiting(() => "asking", allNodes(mesh));
 	if (session.json) session.print(view);
 	else {
 		session.say(nodeLines(session, view.nodes).join("\n"));

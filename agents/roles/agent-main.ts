@@ -1,5 +1,5 @@
 // The agent as a process: reads its folder, starts, says what happens as JSON lines on stdout, and ends when it is told to or its parent is gone.
-import { readdir, rm } from "node:fs/promises";
+import { chmod, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkContract } from "../../contracts/envelope.ts";
@@ -8,11 +8,16 @@ import type { ConfigNode } from "../../contracts/gen/types.ts";
 import { parseDuration } from "../../contracts/time.ts";
 import { mqttConnect } from "../../edge/mqtt.ts";
 import type { Note } from "../../edge/ports.ts";
+import type { StopDesk } from "../../edge/stop-desk.ts";
+import { openStopSocket } from "../../edge/stop-socket.ts";
 import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import type { StopReason } from "../capabilities/capability.ts";
+import { dockerRuntime } from "../capabilities/docker.ts";
 import { hostCapability } from "../capabilities/host.ts";
 import { processCapability, readBootId } from "../capabilities/process.ts";
+import { systemdRuntime } from "../capabilities/systemd.ts";
+import { watchedCapability } from "../capabilities/watched.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
@@ -20,7 +25,10 @@ import { nodeClock, nodeRandomness } from "./node-clock.ts";
 import { VERSION } from "./version.ts";
 
 const CONFIG_FILE = "node.json";
+const STOP_SOCKET = "stop.sock";
 const HOST_EVERY_MS = 5_000;
+const WATCH = { everyMs: 2_000, upWithinMs: 45_000 };
+const DOCKER_SOCKET = "/var/run/docker.sock";
 const OUTBOX_BYTES_MAX = 64 * 1_024 * 1_024;
 /** Small, so that what is done with can go in small pieces. */
 const SEGMENT_BYTES_MAX = 1_024 * 1_024;
@@ -77,11 +85,23 @@ const openLog = async (folder: string, name: string, mesh: string) => {
 	}
 };
 
+/** A node without its socket is still stopped by the mesh: it says so and goes on. */
+const stopSocket = async (path: string, desk: StopDesk): Promise<{ close(): Promise<void> }> => {
+	try {
+		const socket = await openStopSocket({ path, desk, clear: () => rm(path, { force: true }) });
+		await chmod(path, 0o600);
+		return socket;
+	} catch (error) {
+		note("stop-socket-failed", { path, detail: error instanceof Error ? error.message : "unknown" });
+		return { close: () => Promise.resolve() };
+	}
+};
+
 const start = async (folder: string): Promise<Agent> => {
 	const config = await readConfig(folder);
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
-	const { processes = {}, host = {} } = config;
+	const { processes = {}, host = {}, systemd, docker } = config;
 	const everyMs = host.every === undefined ? HOST_EVERY_MS : (parseDuration(host.every) ?? HOST_EVERY_MS);
 	return startAgent({
 		config,
@@ -95,9 +115,16 @@ const start = async (folder: string): Promise<Agent> => {
 		capabilities: [
 			hostCapability({ everyMs, root: "/" }),
 			processCapability({ processes, folder, files, bootId: readBootId(), newMark: () => random.hex(16) }),
+			...(systemd === undefined
+				? []
+				: [watchedCapability({ ...WATCH, runtime: systemdRuntime({ user: systemd.user ?? false, program: "systemctl" }), services: systemd.units })]),
+			...(docker === undefined
+				? []
+				: [watchedCapability({ ...WATCH, runtime: dockerRuntime({ socket: docker.socket ?? DOCKER_SOCKET }), services: docker.containers })]),
 		],
 		note,
 		outboxBytesMax: OUTBOX_BYTES_MAX,
+		openStopSocket: (desk) => stopSocket(join(folder, STOP_SOCKET), desk),
 	});
 };
 

@@ -12,7 +12,7 @@ const SETTLED_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
 
 /** The bundled agent: beside this code when it runs from dist, in dist when it runs from the sources. */
-const agentProgram = (): string => {
+export const agentProgram = (): string => {
 	const here = dirname(fileURLToPath(import.meta.url));
 	const candidates = [join(here, "agent.js"), join(here, "../../dist/agent.js")];
 	return candidates.find((path) => existsSync(path)) ?? join(here, "agent.js");

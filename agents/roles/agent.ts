@@ -1,20 +1,27 @@
 // Composition of one node's agent: identity, session, outbox, gate, capabilities and the two connections. Chooses what belongs together, decides nothing.
 
-import type { RecordTypes } from "../../contracts/envelope.ts";
+import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
+import { readStopOrder } from "../../contracts/stop-order.ts";
+import { Alone } from "../../edge/alone.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
 import { CoreWatch } from "../../edge/core-watch.ts";
 import { DataChannel } from "../../edge/data-channel.ts";
 import { type NodeIdentity, openIdentity } from "../../edge/identity.ts";
+import { heldBy, heldVerb } from "../../edge/machines/latch.ts";
+import type { MoverLoop } from "../../edge/mover.ts";
 import { Outbox } from "../../edge/outbox.ts";
 import type { Connect, KeptFiles, NodeClock, Note, Randomness, Timers } from "../../edge/ports.ts";
-import { SafetyChannel } from "../../edge/safety-channel.ts";
+import { SafetyChannel, type SafetyChannelOptions } from "../../edge/safety-channel.ts";
 import { openSessions, type SessionStore } from "../../edge/session.ts";
 import { coreKeysOf } from "../../edge/signed.ts";
+import { StopDesk, type StopDeskOptions } from "../../edge/stop-desk.ts";
+import { StopLatch, type StopLatchOptions } from "../../edge/stop-latch.ts";
 import { Voice } from "../../edge/voice.ts";
 import type { Log } from "../../log/port.ts";
 import type { Capability, CapabilityContext, StopReason } from "../capabilities/capability.ts";
+import { type MoverContext, type NodeSafe, nodeSafe, onLatch, openMoverOf } from "./agent-safety.ts";
 
 export interface AgentOptions {
 	readonly config: ConfigNode;
@@ -29,6 +36,10 @@ export interface AgentOptions {
 	readonly capabilities: readonly Capability[];
 	readonly note: Note;
 	readonly outboxBytesMax: number;
+	/** Of a node that moves: its loop, which the caller ticks. */
+	readonly openMover?: (context: MoverContext) => Promise<MoverLoop>;
+	/** Where a person at this node stops it without any mesh. */
+	readonly openStopSocket?: (desk: StopDesk) => Promise<{ close(): Promise<void> }>;
 }
 
 export interface Agent {
@@ -65,10 +76,12 @@ interface Kept {
 	readonly voice: Voice;
 	readonly outbox: Outbox;
 	readonly journal: CommandJournal;
+	readonly latch: StopLatch;
 }
 
 /** The lock of the outbox is what keeps a second agent out of this folder, so it comes before anything is written. */
-const openKept = async ({ config, files, clock, timers, random, note, openLog, outboxBytesMax }: AgentOptions): Promise<Kept> => {
+const openKept = async (options: AgentOptions, onOutcome: StopLatchOptions["onOutcome"]): Promise<Kept> => {
+	const { config, files, clock, timers, random, note, openLog, outboxBytesMax } = options;
 	const { mesh, node } = config;
 	const letters = await openLog("outbox");
 	const memory = await openLog("commands");
@@ -77,7 +90,8 @@ const openKept = async ({ config, files, clock, timers, random, note, openLog, o
 	const voice = new Voice({ mesh, node, clock, session: () => sessions.current() });
 	const outbox = await Outbox.open({ ...letters, voice, node, timers, note, bytesMax: outboxBytesMax });
 	const journal = await CommandJournal.open(memory.log, sessions.current().counter, memory.sweep);
-	return { identity, sessions, voice, outbox, journal };
+	const latch = await StopLatch.open({ files, note, onOutcome });
+	return { identity, sessions, voice, outbox, journal, latch };
 };
 
 interface Obedience {
@@ -86,7 +100,14 @@ interface Obedience {
 }
 
 /** Whom this node hears, and what it then does. */
-const openObedience = (options: AgentOptions, { sessions, outbox, journal }: Kept, onWorking: () => void, sayEverything: () => void): Obedience => {
+const openObedience = (
+	options: AgentOptions,
+	{ sessions, outbox, journal }: Kept,
+	safe: NodeSafe,
+	onWorking: () => void,
+	onSafety: () => void,
+	sayEverything: () => void,
+): Obedience => {
 	const { config, clock, timers, capabilities, note } = options;
 	const keys = coreKeysOf("node.json", config.coreKeys);
 	const common = { mesh: config.mesh, keys, sessions, timers, note };
@@ -94,9 +115,18 @@ const openObedience = (options: AgentOptions, { sessions, outbox, journal }: Kep
 		{
 			...common,
 			clock,
-			onChange: (safety) => {
-				note("safety", { safety });
-				if (safety === "working") onWorking();
+			onChange: (presence) => {
+				note("safety", { safety: safe.said(watch).state });
+				onSafety();
+				if (presence === "working") onWorking();
+			},
+			onBeacon: ({ stops = [], releases = [] }) => {
+				const { latch, mover } = safe;
+				mover?.heard();
+				const mine = stops.find(({ node }) => node === config.node);
+				if (mine !== undefined) latch.listed(mine.verb, { order: mine.order, by: mine.by, via: "beacon" });
+				const release = releases.find(({ node }) => node === config.node);
+				if (release !== undefined) latch.release(release.orders);
 			},
 			onTerm: (term) => {
 				void commands.termRaised(term);
@@ -111,17 +141,48 @@ const openObedience = (options: AgentOptions, { sessions, outbox, journal }: Kep
 		journal,
 		runner: runnerOf(capabilities),
 		heard: () => watch.heard,
-		safety: () => watch.safety,
+		safety: () => safe.gate(watch),
+		stoppedBy: () => safe.stoppedBy(),
 		say: (receipt) => outbox.emit("dev.orion.action.receipt.v1", receipt),
 	});
 	return { watch, commands };
 };
 
+/** What this node may do while it hears no core. */
+const openAlone = (
+	{ config, files, clock, timers, capabilities, note }: AgentOptions,
+	{ sessions, outbox, journal, latch }: Kept,
+	{ watch, commands }: Obedience,
+): Promise<Alone> =>
+	Alone.open({
+		mesh: config.mesh,
+		node: config.node,
+		keys: coreKeysOf("node.json", config.coreKeys),
+		files,
+		sessions,
+		clock,
+		timers,
+		note,
+		runner: runnerOf(capabilities),
+		safety: () => (latch.isLatched ? "stopped" : watch.presence),
+		heardLevel: () => watch.heard.level,
+		busy: () => commands.busy,
+		emit: (type, data) => outbox.emit(type, data),
+		termCounter: () => Math.max(watch.heard.term?.counter ?? 0, journal.marks.coreTerm?.counter ?? 0),
+	});
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
-	const { version, clock, timers, capabilities, note } = options;
-	const kept = await openKept(options);
-	const { outbox, journal, identity } = kept;
+	const { version, clock, timers, random, capabilities, note } = options;
+	const kept = await openKept(options, (outcome, book) => {
+		onLatch(mover, book, (news) => channels.safety.safetyChanged(news), outcome);
+		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
+	});
+	const { outbox, journal, identity, latch, sessions } = kept;
+	const { mesh, node, coreKeys } = options.config;
+	const mover = await openMoverOf(options.openMover, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
+	mover?.held(heldVerb(latch.book));
+	const safe = nodeSafe(latch, mover);
 	const sayEverything = (): void => {
 		const said = [
 			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
@@ -130,40 +191,73 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 		Promise.all(said).catch((error: unknown) => note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }));
 	};
 	const onWorking = (): void => {
-		if (commands.recovered && watch.safety === "working") channels.safety.ready();
+		if (commands.recovered && watch.presence === "working") channels.safety.ready();
 	};
-	const { watch, commands } = openObedience(options, kept, onWorking, sayEverything);
-	const channels = openChannels(options, { ...kept, watch, commands, onWorking, sayEverything });
+	const { watch, commands } = openObedience(options, kept, safe, onWorking, () => channels.safety.safetyChanged(), sayEverything);
+	const alone = await openAlone(options, kept, { watch, commands });
+	const channels: Channels = openChannels(options, { ...kept, safe, watch, commands, alone, onWorking, sayEverything });
+
+	// Before anything that may wait: a person at this node can stop it from now on.
+	const order: StopDeskOptions["order"] = (node, verb, ordered) => channels.safety.order(node, verb, ordered);
+	const socket = await options.openStopSocket?.(
+		new StopDesk({ node, latch, clock, random, safety: () => safe.said(watch).state, presence: () => safe.presence(), order }),
+	);
 
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	const context: CapabilityContext = { emit: (type, data) => outbox.emit(type, data), measure: (data) => channels.data.measure(data), clock, timers, note };
+	const emit = async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
+		await outbox.emit(type, data);
+		alone.observed(type, data);
+	};
+	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
 	onWorking();
+	alone.start();
 
 	return {
 		stop: async (reason) => {
+			await alone.stop();
 			await Promise.all(capabilities.map((capability) => capability.stop(reason)));
 			if (reason === "agent-stop") note("flushed", { all: await outbox.flushed(FLUSH_WITHIN_MS), waiting: outbox.waiting });
 			watch.stop();
 			await Promise.all([reason === "agent-stop" ? channels.safety.stop() : channels.safety.leave(), channels.data.stop()]);
+			await latch.settled();
+			await mover?.settled();
+			await socket?.close();
 			await outbox.close();
 			await journal.close();
 		},
 	};
 };
 
+interface Channels {
+	readonly data: DataChannel;
+	readonly safety: SafetyChannel;
+}
+
 interface Parts extends Kept, Obedience {
+	readonly safe: NodeSafe;
+	readonly alone: Alone;
 	readonly onWorking: () => void;
 	readonly sayEverything: () => void;
 }
 
+const leasesOf = ({ mover }: NodeSafe, note: Note): Pick<SafetyChannelOptions, "onLease"> =>
+	mover === undefined
+		? {}
+		: {
+				onLease: (bytes) => {
+					const news = mover.lease(bytes);
+					if (news.kind === "refused") note("lease-refused", { reason: news.reason, detail: news.detail });
+				},
+			};
+
 /** Data first: it settles the session. The safety connection follows, because its will names that session. */
-const openChannels = (options: AgentOptions, parts: Parts): { readonly data: DataChannel; readonly safety: SafetyChannel } => {
+const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const { config, connect, timers, random, note } = options;
-	const { voice, outbox, sessions, watch, commands, onWorking, sayEverything } = parts;
+	const { voice, outbox, sessions, latch, safe, watch, commands, alone, onWorking, sayEverything } = parts;
 	const common = { node: config.node, connect, timers, random, note, voice };
 	let linked = { data: false, safety: false };
 	const link = (change: Partial<typeof linked>): void => {
@@ -176,7 +270,9 @@ const openChannels = (options: AgentOptions, parts: Parts): { readonly data: Dat
 	const safety = new SafetyChannel({
 		...common,
 		sessions,
-		safety: () => watch.safety,
+		safety: () => ({ said: safe.said(watch), order: latch.book.heard }),
+		...leasesOf(safe, note),
+		onStop: (verb, bytes) => void latch.order(verb, readStopOrder(bytes)),
 		onBeacon: (bytes) => {
 			watch.beacon(bytes);
 			onWorking();
@@ -197,6 +293,7 @@ const openChannels = (options: AgentOptions, parts: Parts): { readonly data: Dat
 		...common,
 		outbox,
 		onCommand: (action, bytes) => void commands.receive(action, bytes),
+		onBundle: (bytes) => void alone.bundle(bytes),
 		onWatermark,
 		onUp: () => {
 			link({ data: true });

@@ -1,7 +1,7 @@
 // Composition root of `orion up`: log, core, broker and HTTP in this process, the agent of this host in its own. Chooses adapters, decides nothing.
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Broker, openBroker } from "../../broker/broker.ts";
 import { type Fault, OrionError } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
@@ -10,12 +10,16 @@ import { openHttp } from "../../core/service/http.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
+import { openAudit } from "./audit.ts";
 import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
+import { readPage } from "./page-files.ts";
+import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
 export interface UpOptions {
@@ -74,7 +78,8 @@ class Opened {
 	}
 }
 
-const linkTo = (broker: Broker) => ({
+const linkTo = (broker: Broker, mesh: string) => ({
+	judge: judgeAgain(mesh),
 	publish: broker.publish,
 	deliver: broker.deliver,
 	drop: broker.drop,
@@ -92,10 +97,14 @@ const prepareAgent = async (
 	config: FoundConfig,
 ): Promise<void> => {
 	await keptFiles(folder);
-	const { processes = {}, host = {} } = config.value;
+	const { processes = {}, host = {}, systemd, docker } = config.value;
 	const coreKeys = [{ keyId: core.key.keyId, publicKey: core.key.publicKey }];
 	const password = await register.renew(node);
-	const text = JSON.stringify({ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host }, null, "\t");
+	const text = JSON.stringify(
+		{ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host, systemd, docker },
+		null,
+		"\t",
+	);
 	await writeKept(folder, "node.json", `${text}\n`, 0o600);
 };
 
@@ -138,7 +147,22 @@ const openInside = async ({ options, opened, say, mesh, node, instance, world, r
 	say("log", `${log.head()} records in ${join(data, "log")}`);
 	const readPolicy = () => rereadPolicies(options);
 	const asked = level === undefined ? {} : { level };
-	const core = await openCore({ log, mesh, code: VERSION, data, host: node, instance, policy, readPolicy, register, world, losses: log.losses, ...asked });
+	const audit = await openAudit({ data, mesh, log, kept: world.files });
+	const core = await openCore({
+		log,
+		audit,
+		mesh,
+		code: VERSION,
+		data,
+		host: node,
+		instance,
+		policy,
+		readPolicy,
+		register,
+		world,
+		losses: log.losses,
+		...asked,
+	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
 	return core;
@@ -154,17 +178,38 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	const host = config.value.mqtt?.host ?? LOOPBACK;
 	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
 	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
-	const broker = await openBroker({ mesh, host, port: mqttPort, credentials: register, intake: core.intake, instance, onRefusal: core.refused, ...limits });
+	const broker = await openBroker({
+		mesh,
+		host,
+		port: mqttPort,
+		credentials: register,
+		intake: core.intake,
+		instance,
+		onRefusal: core.refused,
+		onStop: core.stopped,
+		...limits,
+	});
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;
 	say("broker", mqtt);
 	const { token, file: tokenFile } = await openToken(options.data);
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock });
+	const page = await readPage();
+	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
+	let chat: OpenChat | undefined;
+	const shown = page === undefined ? {} : { page };
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, chat: () => chat, ...shown });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	await core.connect(linkTo(broker), { mqtt, http: () => httpUrl });
+	await core.connect(linkTo(broker, mesh), { mqtt, http: () => httpUrl });
+	const { telegram } = config.value;
+	if (telegram !== undefined) {
+		const opening = await openTelegram(core, world, telegram, resolve(config.file === undefined ? "." : dirname(config.file), telegram.tokenFile));
+		chat = opening;
+		opened.add(() => opening.close());
+		say("telegram", `asks ${telegram.admins?.length ?? 0} named admins and those who were invited`);
+	}
 	await writeRunFile(options.data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
 	opened.add(() => removeRunFile(options.data));
 	return { mqtt, http: httpUrl, tokenFile };

@@ -254,6 +254,10 @@ attempt: number
  * node session it was decided for
  */
 session: string
+/**
+ * the approval that allows it, if one was needed
+ */
+approval?: string
 }
 
 /**
@@ -345,6 +349,360 @@ threshold?: number
 }
 
 /**
+ * What a node may do by itself while it hears no core.
+ */
+export interface AllowanceGranted {
+/**
+ * node
+ */
+node: string
+/**
+ * rises with each grant to this node
+ */
+number: number
+/**
+ * session of the node that it is for, or a later one
+ */
+counter: number
+/**
+ * newest grant of which everything that was done under it is counted in this one
+ */
+reconciled: number
+/**
+ * time alone for which it can be used, milliseconds
+ */
+validMs: number
+/**
+ * uses that are left, by row
+ */
+left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+/**
+ * why it is granted anew
+ */
+why: ("first" | "reconciled" | "time" | "policy")
+}
+
+/**
+ * A node did something by itself while it heard no core.
+ */
+export interface AloneActed {
+/**
+ * number of the allowance
+ */
+grant: number
+/**
+ * row of autonomy.yaml, alone
+ */
+row: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * what came of it
+ */
+outcome: ("done" | "failed" | "unknown")
+/**
+ * for a person
+ */
+detail?: string
+/**
+ * uses that are left of this row
+ */
+left: number
+}
+
+/**
+ * A node hears its core again after it was alone.
+ */
+export interface AloneEnded {
+/**
+ * number of the allowance that it had, 0: none
+ */
+grant: number
+/**
+ * how long it was alone this time, milliseconds
+ */
+aloneMs: number
+/**
+ * what it did by itself, count
+ */
+acted: number
+/**
+ * what it did not do, count
+ */
+refused: number
+}
+
+/**
+ * A node did not do by itself what a row speaks of.
+ */
+export interface AloneRefused {
+/**
+ * number of the allowance
+ */
+grant?: number
+/**
+ * row of autonomy.yaml, alone
+ */
+row: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * why not
+ */
+reason: ("no-grant" | "other-lineage" | "level" | "spent" | "over" | "busy" | "stopped" | "booting" | "disk-full")
+}
+
+/**
+ * How a question ended; each ends once.
+ */
+export interface ApprovalClosed {
+/**
+ * approval
+ */
+approval: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * end
+ */
+end: ("approved" | "denied" | "expired" | "superseded" | "revoked" | "void")
+/**
+ * who
+ */
+by?: string
+/**
+ * the way it came
+ */
+via?: ("cli" | "page" | "telegram")
+/**
+ * why it ended so
+ */
+why?: string
+/**
+ * from the question to its end, engine milliseconds
+ */
+tookMs: number
+}
+
+/**
+ * A person answered what was asked.
+ */
+export interface ApprovalDecided {
+/**
+ * approval
+ */
+approval: string
+/**
+ * answer
+ */
+verdict: ("approve" | "deny" | "revoke")
+/**
+ * of what was shown; an approve without it counts for nothing
+ */
+boundHash?: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why
+ */
+why?: string
+}
+
+/**
+ * An answer counted for nothing, and why.
+ */
+export interface ApprovalRefused {
+/**
+ * approval
+ */
+approval: string
+/**
+ * answer
+ */
+verdict: ("approve" | "deny" | "revoke")
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why the answer counts for nothing
+ */
+reason: ("late" | "used" | "denied" | "expired" | "superseded" | "revoked" | "void" | "drift" | "unknown" | "foreign-hash")
+/**
+ * that, for a person
+ */
+detail: string
+/**
+ * log position of the answer
+ */
+position: number
+}
+
+/**
+ * A person is asked before an action runs; silence means that it does not.
+ */
+export interface ApprovalRequested {
+/**
+ * approval
+ */
+approval: string
+/**
+ * incident
+ */
+incident: string
+/**
+ * decision that asks
+ */
+decision: string
+/**
+ * node id
+ */
+node: string
+/**
+ * action
+ */
+name: string
+/**
+ * arguments of the action
+ */
+args: {
+/**
+ * value
+ */
+[k: string]: string | number | boolean
+}
+/**
+ * class of the action
+ */
+risk: ("SAFE" | "RISKY")
+/**
+ * targets
+ * 
+ * Items: what it is done to
+ */
+targets: string[]
+/**
+ * one sentence: what runs
+ */
+plan: string
+/**
+ * one sentence: why it is asked
+ */
+why: string
+/**
+ * what it touches
+ */
+blast: string
+/**
+ * what taking it back means
+ */
+undo: ("left-as-found" | "impossible")
+/**
+ * that, for a person
+ */
+undoSays: string
+/**
+ * records that show the incident
+ * 
+ * Items: log position
+ */
+evidence: number[]
+/**
+ * policy that it is asked under
+ */
+policyHash: string
+/**
+ * digest of plan, arguments, targets, policy hash and both deadlines: what an answer is bound to
+ */
+boundHash: string
+/**
+ * the node's session that it is asked for
+ */
+session: string
+/**
+ * how often this was asked about the incident
+ */
+times: number
+/**
+ * an answer must come before this, engine time
+ */
+decideByEngineMs: number
+/**
+ * it must be handed over before this, engine time
+ */
+executeByEngineMs: number
+/**
+ * how long a person has to decide, milliseconds
+ */
+decideWithinMs: number
+/**
+ * how old an answer may be when it is carried out, milliseconds
+ */
+executeWithinMs: number
+/**
+ * decide-by on the wall clock, only for people
+ */
+decideBy: string
+}
+
+/**
+ * A person who could decide looked at what was asked.
+ */
+export interface ApprovalSeen {
+/**
+ * approval
+ */
+approval: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+}
+
+/**
  * Attempts are allowed again.
  */
 export interface BreakerClosed {
@@ -378,6 +736,84 @@ failures: number
  * when one more attempt is allowed, engine time
  */
 untilEngineMs: number
+}
+
+/**
+ * A person may answer asks in a chat from now on.
+ */
+export interface ChatBound {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * number of the person at that channel; names change hands
+ */
+user: string
+/**
+ * as the person calls himself
+ */
+name: string
+/**
+ * first half of the invitation's hash
+ */
+invite: string
+/**
+ * who invited
+ */
+by: string
+}
+
+/**
+ * Somebody was invited to answer asks in a chat; the invitation itself is not recorded.
+ */
+export interface ChatInvited {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * first half of the invitation's hash
+ */
+invite: string
+/**
+ * who invited
+ */
+by: string
+/**
+ * how long it can be used, milliseconds
+ */
+forMs: number
+}
+
+/**
+ * Something that came by a chat did not count.
+ */
+export interface ChatRefused {
+/**
+ * where
+ */
+channel: "telegram"
+/**
+ * why it did not count
+ */
+reason: ("no-sender" | "bot" | "not-private" | "anonymous" | "forwarded" | "edited" | "through-a-bot" | "inline-mode" | "not-text" | "another-kind" | "malformed" | "stranger" | "invite-unknown" | "forged" | "another-message" | "over" | "used" | "unknown-ask")
+/**
+ * number of the person at that channel; names change hands
+ */
+user?: string
+/**
+ * as the person calls himself
+ */
+name?: string
+/**
+ * approval
+ */
+approval?: string
+/**
+ * refusals of the same source before it that were only counted
+ */
+count?: number
 }
 
 /**
@@ -527,6 +963,36 @@ host?: {
  */
 every?: string
 }
+/**
+ * systemd units that this node looks after
+ */
+systemd?: {
+/**
+ * units of systemd that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: unit
+ */
+units: string[]
+/**
+ * units of the user's own manager instead of the system's
+ */
+user?: boolean
+}
+/**
+ * containers that this node looks after
+ */
+docker?: {
+/**
+ * containers that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: name
+ */
+containers: string[]
+/**
+ * socket of the Engine (default /var/run/docker.sock)
+ */
+socket?: string
+}
 }
 
 /**
@@ -631,6 +1097,59 @@ every?: string
  * folder with policy files that replace the built-in ones of the same name
  */
 policies?: string
+/**
+ * approvals in a Telegram chat
+ */
+telegram?: {
+/**
+ * file with the bot's token, readable by its owner only
+ */
+tokenFile: string
+/**
+ * who may answer asks, beside those who were invited
+ * 
+ * Items: number of a Telegram user who may answer asks
+ */
+admins?: number[]
+/**
+ * asks sent to a chat in an hour (default 20); the rest wait in one digest
+ */
+asksPerHour?: number
+/**
+ * server of the Bot API (default https://api.telegram.org)
+ */
+api?: string
+}
+/**
+ * systemd units that this node looks after
+ */
+systemd?: {
+/**
+ * units of systemd that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: unit
+ */
+units: string[]
+/**
+ * units of the user's own manager instead of the system's
+ */
+user?: boolean
+}
+/**
+ * containers that this node looks after
+ */
+docker?: {
+/**
+ * containers that may be watched, restarted and stopped; no others are touched
+ * 
+ * Items: name
+ */
+containers: string[]
+/**
+ * socket of the Engine (default /var/run/docker.sock)
+ */
+socket?: string
+}
 }
 
 /**
@@ -685,6 +1204,145 @@ ticks: {
  */
 [k: string]: number
 }
+/**
+ * stops and cuts that core keeps: who missed one latches on hearing it
+ */
+stops?: {
+/**
+ * node id
+ */
+node: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * newest order
+ */
+order: string
+/**
+ * who ordered it
+ */
+by: string
+}[]
+/**
+ * releases that their nodes have not yet confirmed
+ */
+releases?: {
+/**
+ * node id
+ */
+node: string
+/**
+ * the orders that are released: one that came later still holds
+ * 
+ * Items: id of the order
+ */
+orders: string[]
+}[]
+}
+
+/**
+ * What nodes keep for the time without core; the payload of a compact JWS.
+ */
+export interface CoreBundle {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * which core
+ */
+coreTerm: {
+/**
+ * raised at each start of core
+ */
+counter: number
+/**
+ * key id
+ */
+keyId: string
+}
+/**
+ * rises with each bundle: the log position of what it says last
+ */
+version: number
+/**
+ * policy that it is from
+ */
+policyHash: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * what a node may do alone
+ */
+rows: {
+/**
+ * row of autonomy.yaml, alone
+ */
+id: string
+/**
+ * event of the node itself
+ */
+on: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value
+ */
+[k: string]: string
+}
+/**
+ * for a person
+ */
+says: string
+}[]
+/**
+ * allowance of each node
+ */
+grants: {
+/**
+ * node
+ */
+node: string
+/**
+ * rises with each grant to this node
+ */
+number: number
+/**
+ * session of the node that it is for, or a later one
+ */
+counter: number
+/**
+ * newest grant of which everything that was done under it is counted in this one
+ */
+reconciled: number
+/**
+ * time alone for which it can be used, milliseconds
+ */
+validMs: number
+/**
+ * uses that are left, by row
+ */
+left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+}[]
 }
 
 /**
@@ -1297,6 +1955,250 @@ aliveMs?: number
 }
 
 /**
+ * The holder lets go; the payload of a compact JWS by the holder.
+ */
+export interface LeaseEnd {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * id of the lease
+ */
+lease: string
+}
+
+/**
+ * A lease is over: its holder let go, or was not heard any more.
+ */
+export interface LeaseEnded {
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * node id
+ */
+node: string
+/**
+ * how it ended
+ */
+why: ("let-go" | "not-renewed")
+}
+
+/**
+ * A person takes a node that moves; the payload of a compact JWS by core, which names the key of the holder.
+ */
+export interface LeaseOpen {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node
+ */
+session: string
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * newest tick of the node that the holder heard
+ */
+tick: number
+/**
+ * how long after that tick it is good
+ */
+ttlMs: number
+/**
+ * who holds it
+ */
+holder: string
+/**
+ * raw Ed25519 public key of the holder, base64url
+ */
+holderKey: string
+/**
+ * what for
+ */
+purpose: ("move" | "calibrate")
+/**
+ * bounds of the motion
+ */
+bounds: {
+/**
+ * how far it may go
+ */
+distanceMm: number
+/**
+ * how far from where it began
+ */
+radiusMm: number
+/**
+ * how long, whatever is renewed
+ */
+timeMs: number
+}
+}
+
+/**
+ * Core vouched for a person who takes a node that moves.
+ */
+export interface LeaseOpened {
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * node id
+ */
+node: string
+/**
+ * who holds it
+ */
+holder: string
+/**
+ * what for
+ */
+purpose: ("move" | "calibrate")
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * bounds of the motion
+ */
+bounds: {
+/**
+ * how far it may go
+ */
+distanceMm: number
+/**
+ * how far from where it began
+ */
+radiusMm: number
+/**
+ * how long, whatever is renewed
+ */
+timeMs: number
+}
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * The holder is still there; the payload of a compact JWS by the holder.
+ */
+export interface LeaseRenew {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node
+ */
+session: string
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * newest tick of the node that the holder heard
+ */
+tick: number
+/**
+ * rises with each renewal
+ */
+number: number
+}
+
+/**
+ * What became of an ask for a higher level.
+ */
+export interface LevelAnswered {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * how it ended
+ */
+end: ("approved" | "denied" | "expired" | "void")
+/**
+ * who answered
+ */
+by?: string
+/**
+ * where
+ */
+via?: string
+}
+
+/**
+ * Somebody in a chat asks for a higher level; silence means no.
+ */
+export interface LevelAsked {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * autonomy level
+ */
+before: ("N0" | "N2" | "N3")
+/**
+ * who asks
+ */
+by: string
+/**
+ * where
+ */
+via: string
+/**
+ * how long it stands, milliseconds
+ */
+decideWithinMs: number
+}
+
+/**
  * An operator set the autonomy level.
  */
 export interface LevelSet {
@@ -1467,7 +2369,15 @@ tick: number
 /**
  * state of its safe-stop
  */
-safety: ("boot" | "working" | "alone" | "stopped")
+safety: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * newest order to stop that was heard in this session
+ */
+order?: string
+/**
+ * of a mover: what an arm or a lease must name
+ */
+armEpoch?: number
 }
 
 /**
@@ -1482,6 +2392,68 @@ node: string
  * who
  */
 by: string
+}
+
+/**
+ * State of a node's safe-stop, said by the node when it changes and at each connection.
+ */
+export interface NodeSafety {
+/**
+ * whether it moves anything
+ */
+kind: ("still" | "mover")
+/**
+ * state of its safe-stop
+ */
+state: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * the stop or cut that holds; absent: none
+ */
+latch?: {
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * the orders that hold, oldest first
+ */
+orders: {
+/**
+ * id of the order
+ */
+order: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}[]
+/**
+ * orders that came while it was latched
+ */
+repeats: number
+}
+/**
+ * orders that were released here, newest last
+ * 
+ * Items: id of the order
+ */
+released: string[]
+/**
+ * row of the rules that brought it here
+ */
+cause?: string
+/**
+ * of a mover: raised at each arming and each stop
+ */
+armEpoch?: number
 }
 
 /**
@@ -1751,6 +2723,10 @@ failures: number
  */
 openFor: string
 }
+/**
+ * what it touches, for a person; {node} and the arguments are filled in
+ */
+blast?: string
 }[]
 }
 
@@ -1774,6 +2750,44 @@ content: {
  * Items: file
  */
 files: string[]
+}
+
+/**
+ * When a person is asked, how long the question stands, and how often.
+ */
+export interface PolicyApprovals {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * how long a person has to decide; then nothing is done
+ */
+decideWithin: string
+/**
+ * how long after the answer it may still be carried out
+ */
+executeWithin: string
+/**
+ * what was denied, withdrawn or not answered is not asked again for this long, unless the incident got worse or came back
+ */
+askAgainAfter: string
+/**
+ * questions without an answer about one incident, then it is not asked again
+ */
+askTimesMax: number
+/**
+ * questions about one node in an hour
+ */
+asksPerHour: number
+/**
+ * an ended question leaves the engine's state after this
+ */
+forgetAfter: string
+/**
+ * ended questions that are kept at most
+ */
+keepMax: number
 }
 
 /**
@@ -1842,6 +2856,48 @@ with: {
  * what it does, for a person
  */
 says: string
+/**
+ * only for incidents with this key of their rule; {node} and {service} are filled in
+ */
+key?: string
+}[]
+/**
+ * what a node may do by itself while it hears no core; first row that matches
+ */
+alone?: {
+/**
+ * row
+ */
+id: string
+/**
+ * action
+ */
+action: string
+/**
+ * arguments
+ */
+with: {
+/**
+ * value; {node} and {service} are filled in
+ */
+[k: string]: string
+}
+/**
+ * what it does, for a person
+ */
+says: string
+/**
+ * event of the node itself
+ */
+on: string
+/**
+ * how often, in that time
+ */
+uses: number
+/**
+ * the time in which the uses count
+ */
+within: string
 }[]
 }
 
@@ -2352,6 +3408,129 @@ trimDegrees: number
 }
 
 /**
+ * When a node stops, how, and what lets it go on.
+ */
+export interface PolicySafeStop {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * what moves
+ */
+mover: {
+/**
+ * times of the mechanism
+ */
+timing: {
+/**
+ * an update of the loop that comes later than this is late; never zero
+ */
+loopLateAfter: string
+/**
+ * how long core must be heard before anything is armed; never zero
+ */
+linkGoodFor: string
+/**
+ * it must stand by then; never zero
+ */
+riseWithin: string
+/**
+ * how long it holds before it sits; never zero
+ */
+holdFor: string
+/**
+ * outputs go off by then, whether it sits or not; never zero
+ */
+settleWithin: string
+/**
+ * no lease is longer; never zero
+ */
+leaseMax: string
+}
+/**
+ * rows
+ * 
+ * Items: a row for what moves
+ */
+rules: {
+/**
+ * name of the row
+ */
+id: string
+/**
+ * what is so
+ */
+cause: ("cut" | "stop" | "found-armed" | "driver-error" | "board-reset" | "tilt" | "battery-empty" | "battery-low" | "battery-weak" | "rise-late" | "lease-over" | "link-silent" | "loop-late" | "obstacle" | "not-sitting")
+/**
+ * where it does more than inhibit
+ */
+in: ("any" | "energised" | "unpowered")
+/**
+ * how long the cause may be there; 0ms means at once
+ */
+grace: string
+/**
+ * what it does
+ */
+action: ("inhibit" | "hold" | "settle" | "fault" | "cut")
+/**
+ * what lets it go on: the cause being gone, a release, a person at the node
+ */
+clears: ("itself" | "release" | "presence")
+/**
+ * how long the cause must be gone
+ */
+clearAfter: string
+/**
+ * the same for a person
+ */
+says: string
+}[]
+}
+/**
+ * what moves nothing
+ */
+still: {
+/**
+ * rows
+ * 
+ * Items: a row for what moves nothing
+ */
+rules: {
+/**
+ * name of the row
+ */
+id: string
+/**
+ * what is so
+ */
+cause: ("cut" | "stop" | "link-silent")
+/**
+ * how long the cause may be there; 0ms means at once
+ */
+grace: string
+/**
+ * state
+ */
+becomes: ("alone" | "stopped")
+/**
+ * what lets it go on: the cause being gone, a release, a person at the node
+ */
+clears: ("itself" | "release" | "presence")
+/**
+ * how long the cause must be gone
+ */
+clearAfter: string
+/**
+ * the same for a person
+ */
+says: string
+}[]
+}
+}
+
+/**
  * A supervised process ended without being asked to.
  */
 export interface ProcessDown {
@@ -2494,6 +3673,32 @@ bytes: number
 }
 
 /**
+ * A person dealt with a message in quarantine: it was taken after all, or dropped.
+ */
+export interface QuarantineSettled {
+/**
+ * log position of its quarantine.entry
+ */
+entryPosition: number
+/**
+ * what became of it: judged again and taken, known already, or dropped
+ */
+how: ("taken" | "duplicate" | "dropped")
+/**
+ * who did it
+ */
+by: string
+/**
+ * why, for whoever reads the log
+ */
+why?: string
+/**
+ * log position of the message that was taken
+ */
+position?: number
+}
+
+/**
  * More bad messages than are worth a record each.
  */
 export interface QuarantineStorm {
@@ -2515,6 +3720,190 @@ windowMs: number
 lastDetail: string
 }
 
+/**
+ * What a node saw, did and refused while it was alone, in one place.
+ */
+export interface ReconciliationMade {
+/**
+ * node
+ */
+node: string
+/**
+ * number of the allowance
+ */
+grant: number
+/**
+ * how long it was alone, milliseconds
+ */
+aloneMs: number
+/**
+ * records of what it did
+ * 
+ * Items: log position
+ */
+acted: number[]
+/**
+ * records of what it did not do
+ * 
+ * Items: log position
+ */
+refused: number[]
+/**
+ * incidents of this node in that time
+ * 
+ * Items: incident
+ */
+incidents: string[]
+}
+
+/**
+ * A unit or container that this node looks after does not run, or is not healthy.
+ */
+export interface ServiceDown {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * as its runtime calls it
+ */
+state: string
+/**
+ * exit code
+ */
+exitCode?: number
+/**
+ * last words, for a person
+ */
+detail?: string
+}
+
+/**
+ * A unit or container that this node looks after was stopped on purpose.
+ */
+export interface ServiceStopped {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * by an action of the mesh, or by somebody at the node
+ */
+why: ("action" | "person")
+/**
+ * action that stopped it
+ */
+action?: string
+}
+
+/**
+ * A unit or container that this node looks after runs.
+ */
+export interface ServiceUp {
+/**
+ * unit or container
+ */
+service: string
+/**
+ * who runs it
+ */
+runtime: ("systemd" | "docker")
+/**
+ * as its runtime calls it
+ */
+state: string
+/**
+ * action that restarted it
+ */
+action?: string
+}
+
+/**
+ * What an order to stop or cut says of itself; one that says nothing readable is obeyed all the same.
+ */
+export interface StopOrder {
+/**
+ * format
+ */
+v: 1
+/**
+ * id of the order
+ */
+order: string
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * A person with the right to it took stops of a node back; the node is told until it says so.
+ */
+export interface StopReleased {
+/**
+ * the orders that are released: one that came later still holds
+ * 
+ * Items: id of the order
+ */
+orders: string[]
+/**
+ * node id
+ */
+node: string
+/**
+ * who released it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * A person or node ordered stop or cut; it was delivered before this was written.
+ */
+export interface StopRequested {
+/**
+ * id of the order
+ */
+order: string
+/**
+ * stop settles first, cut is at once
+ */
+verb: ("stop" | "cut")
+/**
+ * node that was meant, or all
+ */
+node: string
+/**
+ * the nodes whose latch core keeps for it
+ * 
+ * Items: node id
+ */
+nodes: string[]
+/**
+ * who ordered it
+ */
+by: string
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
 /** What is recorded in the log, by CloudEvents type. */
 export interface RecordTypes {
 	"dev.orion.action.asked.v1": ActionAsked;
@@ -2525,8 +3914,20 @@ export interface RecordTypes {
 	"dev.orion.action.undelivered.v1": ActionUndelivered;
 	"dev.orion.alert.firing.v1": AlertFiring;
 	"dev.orion.alert.resolved.v1": AlertResolved;
+	"dev.orion.allowance.granted.v1": AllowanceGranted;
+	"dev.orion.alone.acted.v1": AloneActed;
+	"dev.orion.alone.ended.v1": AloneEnded;
+	"dev.orion.alone.refused.v1": AloneRefused;
+	"dev.orion.approval.closed.v1": ApprovalClosed;
+	"dev.orion.approval.decided.v1": ApprovalDecided;
+	"dev.orion.approval.refused.v1": ApprovalRefused;
+	"dev.orion.approval.requested.v1": ApprovalRequested;
+	"dev.orion.approval.seen.v1": ApprovalSeen;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
+	"dev.orion.chat.bound.v1": ChatBound;
+	"dev.orion.chat.invited.v1": ChatInvited;
+	"dev.orion.chat.refused.v1": ChatRefused;
 	"dev.orion.clock.tick.v1": ClockTick;
 	"dev.orion.decision.made.v1": DecisionMade;
 	"dev.orion.engine.started.v1": EngineStarted;
@@ -2535,12 +3936,17 @@ export interface RecordTypes {
 	"dev.orion.incident.reopened.v1": IncidentReopened;
 	"dev.orion.incident.resolved.v1": IncidentResolved;
 	"dev.orion.incident.updated.v1": IncidentUpdated;
+	"dev.orion.lease.ended.v1": LeaseEnded;
+	"dev.orion.lease.opened.v1": LeaseOpened;
+	"dev.orion.level.answered.v1": LevelAnswered;
+	"dev.orion.level.asked.v1": LevelAsked;
 	"dev.orion.level.set.v1": LevelSet;
 	"dev.orion.log.gap.v1": LogGap;
 	"dev.orion.log.loss.v1": LogLoss;
 	"dev.orion.node.about.v1": NodeAbout;
 	"dev.orion.node.added.v1": NodeAdded;
 	"dev.orion.node.removed.v1": NodeRemoved;
+	"dev.orion.node.safety.v1": NodeSafety;
 	"dev.orion.node.state.v1": NodeState;
 	"dev.orion.outcome.failed.v1": OutcomeFailed;
 	"dev.orion.outcome.undone.v1": OutcomeUndone;
@@ -2553,7 +3959,14 @@ export interface RecordTypes {
 	"dev.orion.process.stopped.v1": ProcessStopped;
 	"dev.orion.process.up.v1": ProcessUp;
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
+	"dev.orion.quarantine.settled.v1": QuarantineSettled;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
+	"dev.orion.reconciliation.made.v1": ReconciliationMade;
+	"dev.orion.service.down.v1": ServiceDown;
+	"dev.orion.service.stopped.v1": ServiceStopped;
+	"dev.orion.service.up.v1": ServiceUp;
+	"dev.orion.stop.released.v1": StopReleased;
+	"dev.orion.stop.requested.v1": StopRequested;
 }
 
 /** Every contract, by name. */
@@ -2567,13 +3980,26 @@ export interface Contracts {
 	"action.undelivered": ActionUndelivered;
 	"alert.firing": AlertFiring;
 	"alert.resolved": AlertResolved;
+	"allowance.granted": AllowanceGranted;
+	"alone.acted": AloneActed;
+	"alone.ended": AloneEnded;
+	"alone.refused": AloneRefused;
+	"approval.closed": ApprovalClosed;
+	"approval.decided": ApprovalDecided;
+	"approval.refused": ApprovalRefused;
+	"approval.requested": ApprovalRequested;
+	"approval.seen": ApprovalSeen;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
+	"chat.bound": ChatBound;
+	"chat.invited": ChatInvited;
+	"chat.refused": ChatRefused;
 	"clock.tick": ClockTick;
 	"config.broker": ConfigBroker;
 	"config.node": ConfigNode;
 	"config.orion": ConfigOrion;
 	"core.beacon": CoreBeacon;
+	"core.bundle": CoreBundle;
 	"decision.made": DecisionMade;
 	"engine.started": EngineStarted;
 	"envelope": Envelope;
@@ -2583,6 +4009,13 @@ export interface Contracts {
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
 	"kept.services": KeptServices;
+	"lease.end": LeaseEnd;
+	"lease.ended": LeaseEnded;
+	"lease.open": LeaseOpen;
+	"lease.opened": LeaseOpened;
+	"lease.renew": LeaseRenew;
+	"level.answered": LevelAnswered;
+	"level.asked": LevelAsked;
 	"level.set": LevelSet;
 	"log.gap": LogGap;
 	"log.loss": LogLoss;
@@ -2590,6 +4023,7 @@ export interface Contracts {
 	"node.added": NodeAdded;
 	"node.pulse": NodePulse;
 	"node.removed": NodeRemoved;
+	"node.safety": NodeSafety;
 	"node.state": NodeState;
 	"node.verdict": NodeVerdict;
 	"node.watermark": NodeWatermark;
@@ -2600,14 +4034,24 @@ export interface Contracts {
 	"person.asked": PersonAsked;
 	"policy.actions": PolicyActions;
 	"policy.activated": PolicyActivated;
+	"policy.approvals": PolicyApprovals;
 	"policy.autonomy": PolicyAutonomy;
 	"policy.correlation": PolicyCorrelation;
 	"policy.limits": PolicyLimits;
 	"policy.robot": PolicyRobot;
+	"policy.safe-stop": PolicySafeStop;
 	"process.down": ProcessDown;
 	"process.flapping": ProcessFlapping;
 	"process.stopped": ProcessStopped;
 	"process.up": ProcessUp;
 	"quarantine.entry": QuarantineEntry;
+	"quarantine.settled": QuarantineSettled;
 	"quarantine.storm": QuarantineStorm;
+	"reconciliation.made": ReconciliationMade;
+	"service.down": ServiceDown;
+	"service.stopped": ServiceStopped;
+	"service.up": ServiceUp;
+	"stop.order": StopOrder;
+	"stop.released": StopReleased;
+	"stop.requested": StopRequested;
 }

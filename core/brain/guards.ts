@@ -1,6 +1,7 @@
 // Decides what stands in the way of an action that the level allows: claim, breaker, cooldown, budget, and whether the node can do it.
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { sayDuration } from "../../contracts/time.ts";
+import { stoppedBy } from "../guardian/stops.ts";
 import type { ActionRule, Scalar } from "../policy.ts";
 import { type EngineState, type Incident, rowOf, type Target } from "../state.ts";
 
@@ -52,6 +53,10 @@ const budget = (state: EngineState, rule: ActionRule, target: Target): Guard => 
 const node = (state: EngineState, incident: Incident, rule: ActionRule, args: Readonly<Record<string, Scalar>>): Guard => {
 	const view = rowOf(state.nodes, incident.node);
 	if (view === undefined || view.state !== "ready") return block("node", `${incident.node} is ${view?.state ?? "not known"}: nothing queues for it`);
+	const stop = rowOf(state.stops, incident.node);
+	const held = stop === undefined ? undefined : stoppedBy(stop);
+	if (held !== undefined)
+		return block("node", `${incident.node} was ${held.verb === "cut" ? "cut" : "stopped"} by ${held.by}: nothing is done there until it is released`);
 	if (!view.actions.includes(rule.id)) return block("node", `${incident.node} does not offer ${rule.id}`);
 	const { service } = args;
 	if (rule.args.includes("service") && typeof service === "string" && !view.services.includes(service))

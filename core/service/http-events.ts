@@ -10,7 +10,7 @@ export interface FeedOptions {
 	/** First position that the reader wants. */
 	readonly from: number;
 	readonly filter: LogFilter;
-	/** A comment this often, so that both sides notice a dead connection. */
+	/** A beat this often, so that both sides notice a dead connection; a page cannot see comments. */
 	readonly heartbeatMs: number;
 	/** A reader that takes nothing for this long is closed: it can come back with Last-Event-ID. */
 	readonly stalledMs: number;
@@ -30,7 +30,7 @@ export const feed = async (outgoing: ServerResponse, options: FeedOptions, ended
 	const unlisten = desk.onRecords(() => wake?.());
 	gone.signal.addEventListener("abort", () => wake?.());
 	const heartbeat = setInterval(() => {
-		if (!outgoing.writableNeedDrain) outgoing.write(":\n\n");
+		if (!outgoing.writableNeedDrain) outgoing.write(`event: beat\ndata: {"head":${desk.info().head}}\n\n`);
 	}, heartbeatMs);
 
 	/** Until there is something new, or the reader left. */

@@ -7,12 +7,16 @@ import { type Culprit, ERRORS, type ErrorCode, type Fault, fault, OrionError, sa
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 	NOT_AUTHENTICATED: 401,
+	LINK_SPENT: 401,
+	PAGE_MAY_NOT: 403,
 	REQUEST_FOREIGN: 403,
 	SOURCE_FOREIGN: 403,
 	TOPIC_MISMATCH: 403,
 	TOPIC_REFUSED: 403,
 	NOT_FOUND: 404,
 	AMBIGUOUS: 409,
+	APPROVAL_OVER: 409,
+	APPROVAL_REFUSED: 409,
 	IDENTITY_FORK: 409,
 	ID_REUSED: 409,
 	RECORDS_ARCHIVED: 410,
@@ -52,20 +56,20 @@ export const onlyLoopback =
 		return next();
 	};
 
-/** Digests are compared, in constant time: neither length nor content of the token shows in how long it takes. */
-export const onlyWithToken = (token: string): MiddlewareHandler => {
-	const expected = Buffer.from(sha256Hex(token), "hex");
-	return async (c, next) => {
-		const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
-		return timingSafeEqual(Buffer.from(sha256Hex(given), "hex"), expected) ? next() : answerFault(fault("NOT_AUTHENTICATED"));
-	};
+/** What the caller says to be the token; undefined: it says none. */
+export const bearerOf = (c: Context): string | undefined => {
+	const said = c.req.header("authorization");
+	return said === undefined ? undefined : (/^Bearer ([\x21-\x7e]{1,512})$/i.exec(said)?.[1] ?? "");
 };
 
-/** The body of a request, at most 64 KiB whatever its header says. */
-export const readBody = async (c: Context): Promise<Uint8Array> => {
-	const tooLarge = (bytes: number): OrionError => new OrionError("TOO_LARGE", { bytes, bytesMax: ENVELOPE_BYTES_MAX });
+/** Digests are compared, in constant time: neither length nor content of the token shows in how long it takes. */
+export const isToken = (token: string, given: string): boolean => timingSafeEqual(Buffer.from(sha256Hex(given), "hex"), Buffer.from(sha256Hex(token), "hex"));
+
+/** The body of a request, at most so large whatever its header says. */
+export const readBody = async (c: Context, bytesMax = ENVELOPE_BYTES_MAX): Promise<Uint8Array> => {
+	const tooLarge = (bytes: number): OrionError => new OrionError("TOO_LARGE", { bytes, bytesMax });
 	const said = Number(c.req.header("content-length") ?? 0);
-	if (said > ENVELOPE_BYTES_MAX) throw tooLarge(said);
+	if (said > bytesMax) throw tooLarge(said);
 	const reader = c.req.raw.body?.getReader();
 	const chunks: Uint8Array[] = [];
 	let size = 0;
@@ -73,7 +77,7 @@ export const readBody = async (c: Context): Promise<Uint8Array> => {
 		const read = await reader?.read();
 		if (read === undefined || read.done) return Buffer.concat(chunks);
 		size += read.value.byteLength;
-		if (size > ENVELOPE_BYTES_MAX) throw tooLarge(size);
+		if (size > bytesMax) throw tooLarge(size);
 		chunks.push(read.value);
 	}
 };

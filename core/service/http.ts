@@ -9,9 +9,18 @@ import { checkContract, parseJson } from "../../contracts/envelope.ts";
 import { fault, OrionError } from "../../contracts/errors.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
+import { reconciliationsAnswer } from "./http-alone.ts";
+import { approvalRoutes } from "./http-approvals.ts";
+import { type ChatInvites, chatRoutes } from "./http-chat.ts";
 import { feed } from "./http-events.ts";
-import { answerFault, faultOf, onlyLoopback, onlyWithToken, readBody } from "./http-guard.ts";
+import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
+import { ingestRoutes } from "./http-ingest.ts";
+import { type PageFiles, pageRoutes } from "./http-page.ts";
+import { quarantineRoutes } from "./http-quarantine.ts";
+import { stateRoutes } from "./http-state.ts";
+import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
+import { type Gauges, METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { CoreDesk } from "./ports.ts";
 import { Threads } from "./threads.ts";
 import { type IncidentsQuery, incidentsView, levelView, logView, nodesView, type Seen, statusView } from "./views.ts";
@@ -23,10 +32,15 @@ export interface HttpOptions {
 	readonly port: number;
 	readonly host: string;
 	readonly clock: Clock;
+	/** Where people may be invited to answer asks, once it is open. */
+	readonly chat?: () => ChatInvites | undefined;
 	readonly heartbeatMs?: number;
 	/** A reader of /events that takes nothing for this long is closed. */
 	readonly stalledMs?: number;
 	readonly readersMax?: number;
+	/** What browsers load at /; absent: there is no page. */
+	readonly page?: PageFiles;
+	readonly gauges?: Gauges;
 }
 
 export interface HttpApi {
@@ -38,7 +52,10 @@ type Api = Hono<{ Bindings: HttpBindings }>;
 
 const LOG_LIMIT_MAX = 1_000;
 const INCIDENTS_LIMIT_MAX = 500;
+const RECONCILIATIONS_LIMIT_MAX = 50;
+const NODES_LIMIT_MAX = 500;
 const NAME_LENGTH_MAX = 128;
+const BEAT_S_MAX = 60;
 
 const usage = (detail: string): OrionError => new OrionError("USAGE", { detail });
 
@@ -82,8 +99,8 @@ const seenBy = (desk: CoreDesk, clock: Clock): Seen => ({
 
 const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen): void => {
 	app.get("/state/status", (c) => c.json(statusView(seen())));
-	app.get("/state/nodes", (c) => c.json(nodesView(seen())));
-	app.get("/nodes", (c) => c.json(nodesView(seen())));
+	for (const path of ["/state/nodes", "/nodes"])
+		app.get(path, (c) => c.json(nodesView(seen(), numberFrom(c, "limit", 200, NODES_LIMIT_MAX), c.req.query("after"))));
 	app.get("/level", (c) => c.json(levelView(seen())));
 	app.get("/state/incidents", (c) => {
 		const status = c.req.query("status") ?? "all";
@@ -94,6 +111,7 @@ const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen
 	});
 	app.get("/state/incidents/:id", async (c) => c.json(must(await incidentAnswer(threads, seen(), c.req.param("id")))));
 	app.get("/why/:id", async (c) => c.json(must(await why(desk, threads, seen(), c.req.param("id")))));
+	app.get("/state/reconciliations", async (c) => c.json(await reconciliationsAnswer(desk, seen(), numberFrom(c, "limit", 10, RECONCILIATIONS_LIMIT_MAX))));
 	app.get("/state/log", async (c) => {
 		const { first } = desk.info();
 		const from = numberFrom(c, "from", first, Number.MAX_SAFE_INTEGER);
@@ -105,10 +123,6 @@ const readRoutes = (app: Api, desk: CoreDesk, threads: Threads, seen: () => Seen
 };
 
 const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
-	app.post("/events", async (c) => {
-		const kept = must(await desk.submit(await readBody(c)));
-		return c.json({ schema: "orion.event/1", rev: desk.info().head, ...kept }, kept.duplicate ? 200 : 201);
-	});
 	app.post("/level", async (c) => {
 		const { level, why: reason, by } = await fieldsOf(c);
 		const wanted = must(checkContract("level.set", { level, by: nameFrom(by), ...(reason === undefined ? {} : { why: reason }) }));
@@ -152,8 +166,9 @@ const feedRoute = (app: Api, options: HttpOptions, ended: AbortSignal): (() => P
 		if (feeds.size >= readersMax) throw new OrionError("TOO_MANY_READERS", { readersMax });
 		const node = c.req.query("node");
 		const filter = { types: listFrom(c, "types"), ...(node === undefined ? {} : { node }) };
+		const beatMs = c.req.query("beat") === undefined ? heartbeatMs : numberFrom(c, "beat", 15, BEAT_S_MAX) * 1_000;
 		// A log that closes under a reader ends the reading, and nothing else.
-		const following = feed(c.env.outgoing, { desk, from: began.from, filter, heartbeatMs, stalledMs }, ended).catch(() => c.env.outgoing.destroy());
+		const following = feed(c.env.outgoing, { desk, from: began.from, filter, heartbeatMs: beatMs, stalledMs }, ended).catch(() => c.env.outgoing.destroy());
 		const tracked = following.then(() => undefined).finally(() => feeds.delete(tracked));
 		feeds.add(tracked);
 		return RESPONSE_ALREADY_SENT;
@@ -183,17 +198,27 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	const ended = new AbortController();
 	const seen = (): Seen => seenBy(desk, clock);
 	app.onError((error) => answerFault(faultOf(error)));
-	app.notFound((c) => answerFault(fault("NOT_FOUND", { what: "route", id: `${c.req.method} ${c.req.path.slice(0, 256)}`, detail: "See docs/cli.md." })));
+	app.notFound((c) => answerFault(fault("NOT_FOUND", { what: "route", id: `${c.req.method} ${c.req.path.slice(0, 256)}`, detail: "See docs/http.md." })));
 	app.use(onlyLoopback(() => port));
 	app.get("/healthz", (c) => c.json({ ok: true }));
-	app.use(onlyWithToken(token));
+	pageRoutes(app, { token, clock, page: options.page, port: () => port, url: () => `http://${options.host}:${port}`, nameFrom, fieldsOf });
 	app.use(async (c, next) => {
 		await next();
-		if (c.res !== RESPONSE_ALREADY_SENT) c.header("cache-control", "no-store");
+		if (c.res !== RESPONSE_ALREADY_SENT) {
+			c.header("cache-control", "no-store");
+			c.header("x-content-type-options", "nosniff");
+		}
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
+	stopRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
+	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
+	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
+	ingestRoutes(app, desk);
+	quarantineRoutes(app, { desk, numberFrom });
 	changeRoutes(app, desk, seen);
+	chatRoutes(app, { desk, chat: options.chat ?? (() => undefined), fieldsOf });
+	approvalRoutes(app, { desk, seen, numberFrom, fieldsOf, nameFrom });
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
 	port = await listen(server, options.port, options.host);

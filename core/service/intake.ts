@@ -4,7 +4,7 @@ import { nodeOfSource, unknownFields } from "../../contracts/envelope.ts";
 import { type Fault, fault, sayFault } from "../../contracts/errors.ts";
 import type { Gap } from "../../log/port.ts";
 import { gapOfEnvelope, type Journal, keyOfEnvelope } from "./journal.ts";
-import type { Live } from "./live.ts";
+import type { Live, Pulse } from "./live.ts";
 import type { World } from "./world.ts";
 
 /** Who sent a message, as the broker knows it. */
@@ -121,7 +121,7 @@ export class CoreIntake {
 	live({ envelope, bytes }: JudgedMessage): void {
 		if ((envelope.type as string) === "dev.orion.node.pulse.v1") {
 			const node = nodeOfSource(envelope.source);
-			if (node !== undefined) this.#live.pulse(node, envelope.data as unknown as { session: string; tick: number; safety: string });
+			if (node !== undefined) this.#live.pulse(node, envelope.data as unknown as Pulse);
 			return;
 		}
 		if (this.#live.hear(envelope)) this.#journal.append([{ envelope, bytes }]).catch(() => undefined);

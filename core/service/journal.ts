@@ -73,6 +73,8 @@ export interface JournalOptions {
 	readonly mesh: string;
 	readonly clock: HostClock;
 	readonly time: EngineTime;
+	/** Told of each record that is durable. */
+	readonly onStored?: (position: number, envelope: Envelope) => void;
 }
 
 class LogJournal implements Journal {
@@ -158,7 +160,9 @@ class LogJournal implements Journal {
 		});
 		for (const [index, outcome] of outcomes.entries()) {
 			const envelope = envelopes[index];
-			if (outcome.kind === "stored" && envelope !== undefined) this.#newest.put(outcome.position, envelope);
+			if (outcome.kind !== "stored" || envelope === undefined) continue;
+			this.#newest.put(outcome.position, envelope);
+			this.#options.onStored?.(outcome.position, envelope);
 		}
 		return outcomes;
 	}

@@ -6,6 +6,14 @@ import type { LiveNode } from "./ports.ts";
 /** At most one measurement of a node in this time is recorded: a year of a node is then some gigabytes, not hundreds. */
 const SAMPLE_EVERY_MS = 10_000;
 
+export interface Pulse {
+	readonly session: string;
+	readonly tick: number;
+	readonly safety: string;
+	/** Newest order to stop that the node heard. */
+	readonly order?: string;
+}
+
 interface Heard {
 	metrics?: Envelope<"dev.orion.host.metrics.v1">["data"];
 	metricsMs?: number;
@@ -20,6 +28,7 @@ interface Heard {
 export class Live {
 	readonly #clock: Clock;
 	readonly #heard = new Map<string, Heard>();
+	readonly #listeners = new Set<(node: string, pulse: Pulse) => void>();
 
 	constructor(clock: Clock) {
 		this.#clock = clock;
@@ -49,7 +58,7 @@ export class Live {
 	}
 
 	/** A pulse of an older session or an older tick is late and tells nothing. */
-	pulse(node: string, pulse: { readonly session: string; readonly tick: number; readonly safety: string }): void {
+	pulse(node: string, pulse: Pulse): void {
 		const heard = this.#of(node);
 		const age = heard.session === undefined ? 1 : sessionCounter(pulse.session) - sessionCounter(heard.session) || pulse.tick - (heard.tick ?? -1);
 		if (age < 0) return;
@@ -57,6 +66,22 @@ export class Live {
 		heard.tick = pulse.tick;
 		heard.safety = pulse.safety;
 		heard.pulseMs = this.#clock.now();
+		for (const listener of this.#listeners) listener(node, pulse);
+	}
+
+	/** Called with each pulse that is news; returns how to end it. */
+	onPulse(listener: (node: string, pulse: Pulse) => void): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	/** What the node said of its safe-stop last. */
+	safety(node: string): string | undefined {
+		return this.#heard.get(node)?.safety;
+	}
+
+	nodes(): readonly string[] {
+		return [...this.#heard].flatMap(([node, { session }]) => (session === undefined ? [] : [node]));
 	}
 
 	/** Newest tick of this session that was heard; undefined if none was. */

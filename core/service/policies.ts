@@ -2,14 +2,14 @@
 import { digest } from "../../contracts/digest.ts";
 import { contractOf } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
-import type { PolicyActions, PolicyAutonomy, PolicyCorrelation, PolicyLimits } from "../../contracts/gen/types.ts";
+import type { PolicyActions, PolicyApprovals, PolicyAutonomy, PolicyCorrelation, PolicyLimits } from "../../contracts/gen/types.ts";
 import { KNOWN_FIELDS } from "../../contracts/gen/validate.ts";
 import { type Fail, ok, type Result } from "../../contracts/result.ts";
 import { parseDuration } from "../../contracts/time.ts";
-import type { ActionRule, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
+import type { ActionRule, AloneRow, ApprovalLimits, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
 import { type Checked, checkYaml } from "./checked-yaml.ts";
 
-export const POLICY_FILES = ["actions.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
+export const POLICY_FILES = ["actions.yaml", "approvals.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
 export type PolicyFile = (typeof POLICY_FILES)[number];
 
 /** The text of each policy file with the name to show for it. */
@@ -26,6 +26,7 @@ const ms = (text: string): number => parseDuration(text) ?? 0;
 
 /** What the contract of commands allows: a node would refuse every other one. */
 const NOT_AFTER_MAX_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 const twice = (ids: readonly string[]): number => ids.findIndex((id, index) => ids.indexOf(id) !== index);
 
@@ -49,6 +50,7 @@ const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]
 			withinMs: ms(action.verify.within),
 			undo: action.undo,
 			undoSays: action.undoSays,
+			...(action.blast === undefined ? {} : { blast: action.blast }),
 			cooldownMs: ms(action.cooldown),
 			budgetPerHour: action.budgetPerHour,
 			breakerFailures: action.breaker.failures,
@@ -65,7 +67,7 @@ const unknownField = (type: string, fields: readonly string[]): string | undefin
 
 /** What the engine itself writes, and its own clock, start and housekeeping: a symptom on them would feed on itself. */
 const OF_THE_ENGINE =
-	/^dev\.orion\.((incident|decision|outcome|breaker|person)\.|action\.(requested|asked|closed)\.|clock\.tick\.|engine\.started\.|node\.removed\.)/;
+	/^dev\.orion\.((incident|decision|approval|outcome|breaker|person)\.|action\.(requested|asked|closed)\.|clock\.tick\.|engine\.started\.|node\.removed\.)/;
 
 const placeholders = (text: string): readonly string[] => [...text.matchAll(/\{(\w+)\}/g)].flatMap(([, name]) => (name === undefined ? [] : [name]));
 
@@ -75,6 +77,9 @@ const unfilled = (type: string, text: string, known: readonly string[]): string 
 		type,
 		placeholders(text).filter((name) => !known.includes(name)),
 	);
+
+/** In a field of its own, or as a label. */
+const saysService = (type: string): boolean => unknownField(type, ["service"]) === undefined || unknownField(type, ["labels"]) === undefined;
 
 type RuleText = PolicyCorrelation["rules"][number];
 
@@ -141,21 +146,53 @@ const readRemedies = (file: Checked<PolicyAutonomy>, actions: readonly ActionRul
 		for (const [name, text] of Object.entries(row.with)) {
 			const strange = placeholders(text).find((placeholder) => placeholder !== "node" && placeholder !== "service");
 			if (strange !== undefined) return file.wrong([...path, "with", name], `only {node} and {service} are filled in, not {${strange}}`);
-			if (unfilled(rule.on, text, ["node"]) !== undefined) return file.wrong([...path, "with", name], `${rule.on} says no service`);
+			if (unfilled(rule.on, text, saysService(rule.on) ? ["node", "service"] : ["node"]) !== undefined)
+				return file.wrong([...path, "with", name], `${rule.on} says no service`);
 		}
-		read.push({ id: row.id, at: file.at(path), rule: row.rule, action: row.action, with: row.with, says: row.says });
+		const key = row.key === undefined ? {} : { key: row.key };
+		const keyless = placeholders(row.key ?? "").find((placeholder) => placeholder !== "node" && placeholder !== "service");
+		if (keyless !== undefined) return file.wrong([...path, "key"], `only {node} and {service} are filled in, not {${keyless}}`);
+		read.push({ id: row.id, at: file.at(path), rule: row.rule, ...key, action: row.action, with: row.with, says: row.says });
 	}
 	return ok(read);
 };
 
-/** What no file may loosen: N0 does nothing, and what is RISKY is never done without a person. */
+/** What no file may loosen: N0 does nothing, and what is RISKY is never done without a person, who is asked at N3 only. */
 const readGate = (file: Checked<PolicyAutonomy>): Result<readonly GateRow[]> => {
 	for (const [index, { verdict, level, risk }] of file.value.gate.entries()) {
+		if (verdict === "ask" && level.includes("N0")) return file.wrong(["gate", index, "level"], "N0 only observes: no row may let it ask");
+		if (verdict === "ask" && risk.includes("RISKY") && level.includes("N2"))
+			return file.wrong(["gate", index, "level"], "a RISKY action needs N3: no row may let N2 ask for it");
 		if (verdict !== "act") continue;
 		if (level.includes("N0")) return file.wrong(["gate", index, "level"], "N0 only observes: no row may let it act");
 		if (risk.includes("RISKY")) return file.wrong(["gate", index, "risk"], "a RISKY action is never done without a person: no row may let it act");
 	}
 	return ok(file.value.gate.map((row, index) => ({ ...row, at: file.at(["gate", index]) })));
+};
+
+/** Alone a node does only what is SAFE, and only what its own event says enough about. */
+const readAlone = (file: Checked<PolicyAutonomy>, actions: readonly ActionRule[]): Result<readonly AloneRow[]> => {
+	const rows = file.value.alone ?? [];
+	const again = twice(rows.map(({ id }) => id));
+	if (again >= 0) return file.wrong(["alone", again, "id"], `the row ${rows[again]?.id} stands here a second time`);
+	const read: AloneRow[] = [];
+	for (const [index, row] of rows.entries()) {
+		const path = ["alone", index] as const;
+		const action = actions.find(({ id }) => id === row.action);
+		if (action === undefined) return file.wrong([...path, "action"], `there is no action ${row.action} in actions.yaml`);
+		if (action.risk !== "SAFE") return file.wrong([...path, "action"], `${row.action} is RISKY: a node never does that alone`);
+		if (contractOf(row.on) === undefined) return file.wrong([...path, "on"], `there is no event ${row.on}`);
+		const needed = [...action.args].sort().join(", ");
+		const given = Object.keys(row.with).sort().join(", ");
+		if (given !== needed) return file.wrong([...path, "with"], `${row.action} takes the arguments (${needed}), not (${given})`);
+		for (const [name, text] of Object.entries(row.with)) {
+			const missing = unfilled(row.on, text, []);
+			if (missing !== undefined) return file.wrong([...path, "with", name], `${row.on} has no field ${missing}`);
+		}
+		const { within, ...rest } = row;
+		read.push({ ...rest, at: file.at(path), withinMs: ms(within) });
+	}
+	return ok(read);
 };
 
 const readLimits = ({ value }: Checked<PolicyLimits>): Limits => ({
@@ -166,14 +203,32 @@ const readLimits = ({ value }: Checked<PolicyLimits>): Limits => ({
 	askTimesMax: value.askTimesMax,
 });
 
+const readApprovals = (file: Checked<PolicyApprovals>): Result<ApprovalLimits> => {
+	const { value } = file;
+	for (const key of ["decideWithin", "executeWithin"] as const) {
+		if (ms(value[key]) < 1_000 || ms(value[key]) > DAY_MS) return file.wrong([key], `${key} is 1 s to 24 h`);
+	}
+	return ok({
+		decideWithinMs: ms(value.decideWithin),
+		executeWithinMs: ms(value.executeWithin),
+		askAgainAfterMs: ms(value.askAgainAfter),
+		askTimesMax: value.askTimesMax,
+		asksPerHour: value.asksPerHour,
+		forgetAfterMs: ms(value.forgetAfter),
+		keepMax: value.keepMax,
+	});
+};
+
 /** Texts -> the policy and its hash. Fault: POLICY_INVALID with file, line, column and what was expected. */
 export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
-	const read = <K extends "policy.actions" | "policy.autonomy" | "policy.correlation" | "policy.limits">(file: PolicyFile, contract: K) =>
+	const read = <K extends "policy.actions" | "policy.approvals" | "policy.autonomy" | "policy.correlation" | "policy.limits">(file: PolicyFile, contract: K) =>
 		checkYaml(texts[file].shownAs, texts[file].text, contract, "POLICY_INVALID");
 	const actionsFile = read("actions.yaml", "policy.actions");
 	if (!actionsFile.ok) return actionsFile;
 	const autonomy = read("autonomy.yaml", "policy.autonomy");
 	if (!autonomy.ok) return autonomy;
+	const approvals = read("approvals.yaml", "policy.approvals");
+	if (!approvals.ok) return approvals;
 	const correlation = read("correlation.yaml", "policy.correlation");
 	if (!correlation.ok) return correlation;
 	const limits = read("limits.yaml", "policy.limits");
@@ -186,7 +241,19 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 	if (!remedies.ok) return remedies;
 	const gate = readGate(autonomy.value);
 	if (!gate.ok) return gate;
-	const content: Policy = { actions: actions.value, gate: gate.value, remedies: remedies.value, rules: rules.value, limits: readLimits(limits.value) };
+	const alone = readAlone(autonomy.value, actions.value);
+	if (!alone.ok) return alone;
+	const asking = readApprovals(approvals.value);
+	if (!asking.ok) return asking;
+	const content: Policy = {
+		actions: actions.value,
+		gate: gate.value,
+		remedies: remedies.value,
+		rules: rules.value,
+		limits: readLimits(limits.value),
+		alone: alone.value,
+		approvals: asking.value,
+	};
 	// Through JSON, so that what is hashed is what is recorded.
 	const plain = JSON.parse(JSON.stringify(content)) as Policy;
 	return ok({ hash: digest(plain), content: plain, files: POLICY_FILES.map((file) => texts[file].shownAs) });

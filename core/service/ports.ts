@@ -1,8 +1,12 @@
 // What the service around the engine offers to whoever shows or steers the mesh (HTTP, command line), and what it asks of the world.
-import type { Envelope } from "../../contracts/envelope.ts";
+import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
 import type { Result } from "../../contracts/result.ts";
+import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Level } from "../policy.ts";
-import type { EngineState } from "../state.ts";
+import type { Approval, EngineState } from "../state.ts";
+import type { QuarantineDesk } from "./quarantine.ts";
+import type { StopAnswer, StoppedNode } from "./stops.ts";
+import type { Tally } from "./tally.ts";
 
 export interface CoreTerm {
 	readonly counter: number;
@@ -50,15 +54,31 @@ export interface CoreInfo {
 	readonly mqtt: string;
 	readonly http: string;
 	readonly data: string;
+	/** The node of this host: who alerts that come in over HTTP speak for. */
+	readonly host: string;
+}
+
+type Decided = RecordTypes["dev.orion.approval.decided.v1"];
+
+/** What a person says to a question; `approval` is its id or the beginning of it. A yes without the hash of what was shown counts for nothing. */
+export type ApprovalAnswer = Decided;
+
+export interface ApprovalDesk {
+	/** Resolves when it is known what came of it. Faults: NOT_FOUND, AMBIGUOUS, APPROVAL_OVER, APPROVAL_REFUSED. */
+	decideApproval(answer: ApprovalAnswer): Promise<Result<{ readonly approval: string; readonly status: Approval["status"]; readonly position: number }>>;
+	/** A person who could decide looked at it; recorded once for each person and way. */
+	sawApproval(approval: string, by: string, via: Decided["via"]): Promise<Result<{ readonly approval: string }>>;
 }
 
 /** Everything that the HTTP API and the command line may ask of a running core. */
-export interface CoreDesk {
+export interface CoreDesk extends ApprovalDesk {
 	info(): CoreInfo;
 	state(): EngineState;
 	live(): readonly LiveNode[];
 	/** Things an operator should know now: a policy that was not taken over, a parked reader, a damaged record. */
 	notices(): readonly Notice[];
+	/** What was counted since the start. */
+	tally(): Tally;
 	/** Records from a position on, in order; at most recordsMax (1,000). */
 	records(from: number, recordsMax: number): Promise<readonly LogRecord[]>;
 	/** Called with each new durable head; returns how to stop. */
@@ -68,9 +88,15 @@ export interface CoreDesk {
 	setLevel(level: Level, by: string, why: string | undefined): Promise<{ readonly position: number; readonly before: Level }>;
 	/** A person says that something was mended: the breaker of this open incident closes, and it is decided again. */
 	retry(incident: string, by: string): Promise<Result<{ readonly incident: string; readonly key: string; readonly position: number }>>;
+	/** Stop or cut, at once; resolves when every node said so, or after 2 s. `target`: a node, or all. */
+	stop(verb: StopVerb, target: string, by: string, via: string): Promise<StopAnswer>;
+	/** A person takes a latched stop back; resolves when the node said so, or after 4 s. */
+	release(node: string, by: string, via: string): Promise<Result<StoppedNode>>;
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** Messages that broke their contract, for a person to look at. */
+	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
 	reloadPolicy(by: string): Promise<Result<{ readonly hash: string; readonly changed: boolean }>>;
 }

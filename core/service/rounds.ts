@@ -1,6 +1,6 @@
 // Connects time to what core says regularly: the beacon, the watermarks of nodes, gaps that turn into facts, storms that are over.
 import { LANES, sessionCounter } from "../../contracts/envelope.ts";
-import type { CoreBeacon, NodeWatermark } from "../../contracts/gen/types.ts";
+import type { CoreBeacon, CoreBundle, NodeWatermark } from "../../contracts/gen/types.ts";
 import { CORE_TOPICS, nodeTopic } from "../../contracts/topics.ts";
 import type { Gap, LaneMark, Log } from "../../log/port.ts";
 import type { EngineState } from "../state.ts";
@@ -12,6 +12,8 @@ import type { CoreTerm } from "./ports.ts";
 import type { World } from "./world.ts";
 
 const EVERY_MS = 1_000;
+/** What moves holds when it misses three. */
+const BEACON_EVERY_MS = 500;
 /** A hole that nobody filled for this long is a fact. */
 const GAP_AFTER_MS = 60_000;
 
@@ -31,6 +33,8 @@ export interface RoundsOptions {
 	readonly publish: Publish;
 	readonly world: World;
 	readonly state: () => EngineState;
+	/** Stops and releases that their nodes may have missed. */
+	readonly stops: () => Pick<CoreBeacon, "latched" | "stops" | "releases">;
 }
 
 const nodeOfLane = (mark: LaneMark): string => mark.source.slice("/nodes/".length);
@@ -41,7 +45,9 @@ export class Rounds {
 	readonly #seen = new Map<string, { readonly gap: Gap; readonly sinceMs: number }>();
 	readonly #marked = new Map<string, string>();
 	#counter = 0;
+	#bundled = "";
 	#cancel: (() => void) | undefined;
+	#cancelBeacon: (() => void) | undefined;
 	#turning: Promise<void> | undefined;
 
 	constructor(options: RoundsOptions) {
@@ -50,19 +56,31 @@ export class Rounds {
 
 	start(): void {
 		this.#cancel = this.#options.world.timers.after(0, () => this.#turn());
+		this.#cancelBeacon = this.#options.world.timers.after(0, () => this.#speak());
 	}
 
 	async stop(): Promise<void> {
 		this.#cancel?.();
+		this.#cancelBeacon?.();
 		this.#cancel = undefined;
 		await this.#turning;
 	}
 
-	/** The beacon waits for nothing; of the rounds that touch the disk one at a time, or two would record the same hole. */
+	/** Says the beacon now, beside the regular ones. */
+	hurry(): void {
+		this.#beacon().catch(() => undefined);
+	}
+
+	/** The beacon waits for nothing. */
+	#speak(): void {
+		this.#cancelBeacon = this.#options.world.timers.after(BEACON_EVERY_MS, () => this.#speak());
+		this.hurry();
+	}
+
+	/** Of the rounds that touch the disk one at a time, or two would record the same hole. */
 	#turn(): void {
 		this.#cancel = this.#options.world.timers.after(EVERY_MS, () => this.#turn());
-		this.#beacon().catch(() => undefined);
-		this.#turning ??= Promise.all([this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
+		this.#turning ??= Promise.all([this.#bundle(), this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
 			.then(() => undefined)
 			// A round that fails (a full disk, a broker that closes) is made again in a second; nothing depends on one of them.
 			.catch(() => undefined)
@@ -72,11 +90,27 @@ export class Rounds {
 	}
 
 	async #beacon(): Promise<void> {
-		const { mesh, term, key, live, publish, state } = this.#options;
+		const { mesh, term, key, live, publish, state, stops } = this.#options;
 		this.#counter += 1;
 		const { level, policyHash } = state();
-		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, latched: [], ticks: live.ticks() };
+		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, ...stops(), ticks: live.ticks() };
 		await publish.publish(CORE_TOPICS.beacon, this.#encoder.encode(await key.sign("orion-beacon+jws", beacon)), { qos: 0, retain: false });
+	}
+
+	/** What nodes keep for the time without core: kept at the broker, said anew when it changed. */
+	async #bundle(): Promise<void> {
+		const { mesh, term, key, publish, state } = this.#options;
+		const { level, policy, policyHash, allowances, bundlePosition } = state();
+		if (policy === null || bundlePosition === 0) return;
+		const rows = (policy.alone ?? []).map(({ id, on, action, with: args, says }) => ({ id, on, action, with: { ...args }, says }));
+		const grants = Object.entries(allowances).flatMap(([node, { number, counter, reconciled, validMs, left }]) =>
+			number === 0 ? [] : [{ node, number, counter, reconciled, validMs, left: { ...left } }],
+		);
+		const bundle: CoreBundle = { v: 1, mesh, coreTerm: { ...term }, version: bundlePosition, policyHash, level, rows, grants };
+		const text = JSON.stringify(bundle);
+		if (this.#bundled === text) return;
+		await publish.publish(CORE_TOPICS.policy, this.#encoder.encode(await key.sign("orion-policy+jws", bundle)), { qos: 1, retain: true });
+		this.#bundled = text;
 	}
 
 	/** Per node: the newest session that is known, and up to where each of its lanes is on disk here. */

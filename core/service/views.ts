@@ -1,4 +1,6 @@
 // Decides what the API shows of the mesh: pure functions from what the desk knows to versioned JSON shapes.
+
+import { stoppedBy } from "../guardian/stops.ts";
 import type { GateVerdict, Level, Policy, Risk } from "../policy.ts";
 import { type EngineState, type Incident, openIncidents } from "../state.ts";
 import type { CoreInfo, LiveNode, LogRecord, Notice } from "./ports.ts";
@@ -15,21 +17,36 @@ export interface Seen {
 
 /** Beyond this without a pulse a node that calls itself ready is shown as silent. */
 const SILENT_AFTER_MS = 5_000;
-const SEVERITIES = ["info", "warning", "error", "critical"] as const;
+const STATUS_NODES_MAX = 200;
+export const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();
-const envelopeOf = (seen: Seen, schema: string) => ({ schema, rev: seen.info.head, at: iso(seen.wallMs) });
+export const envelopeOf = (seen: Seen, schema: string) => ({ schema, rev: seen.info.head, at: iso(seen.wallMs) });
 
-const gravest = (incidents: readonly Incident[]): Incident | undefined =>
+export const gravest = (incidents: readonly Incident[]): Incident | undefined =>
 	incidents.reduce<Incident | undefined>(
 		(worst, incident) => (worst === undefined || SEVERITIES.indexOf(incident.severity) > SEVERITIES.indexOf(worst.severity) ? incident : worst),
 		undefined,
 	);
 
-const lostNodes = (state: EngineState): readonly string[] => Object.entries(state.nodes).flatMap(([node, view]) => (view.state === "lost" ? [node] : []));
+export const lostNodes = (state: EngineState): readonly string[] =>
+	Object.entries(state.nodes).flatMap(([node, view]) => (view.state === "lost" ? [node] : []));
+
+/** Who stopped what, until it is released and the node has said so. */
+export const stopRows = (state: EngineState) =>
+	Object.entries(state.stops).flatMap(([node, view]) => {
+		const held = stoppedBy(view);
+		if (held === undefined) return [];
+		const { verb, by, via, atWallMs } = held;
+		return [{ node, verb, by, via, at: iso(atWallMs), orders: view.orders.length, said: view.said }];
+	});
 
 /** One sentence about now. */
 const sentence = (state: EngineState): string => {
+	const stops = stopRows(state);
+	const first = stops[0];
+	if (first !== undefined && stops.length === 1) return `${first.node} is ${first.verb === "cut" ? "cut" : "stopped"} by ${first.by}`;
+	if (first !== undefined) return `${stops.length} nodes are stopped, ${first.node} by ${first.by}`;
 	const open = openIncidents(state);
 	const worst = gravest(open);
 	const lost = lostNodes(state);
@@ -39,7 +56,7 @@ const sentence = (state: EngineState): string => {
 	return "nothing is wrong";
 };
 
-const incidentRow = (seen: Seen, incident: Incident) => {
+export const incidentRow = (seen: Seen, incident: Incident) => {
 	const { state, wallMs } = seen;
 	const { id, key, rule, node, service, severity, title, status, count, reopened, attempts, events, decision, asked, resolvedWallMs, resolvedHow } = incident;
 	const action = Object.values(state.actions).find((run) => run.incident === id);
@@ -67,7 +84,7 @@ const incidentRow = (seen: Seen, incident: Incident) => {
 };
 
 /** Open ones first, then the newest first; equal times by id, so that a page can go on after any row. */
-const inOrder = (left: Incident, right: Incident): number =>
+export const inOrder = (left: Incident, right: Incident): number =>
 	Number(left.status === "resolved") - Number(right.status === "resolved") || right.openedWallMs - left.openedWallMs || (left.id < right.id ? -1 : 1);
 
 export interface IncidentsQuery {
@@ -121,16 +138,23 @@ const nodeRow = (seen: Seen, node: string) => {
 	};
 };
 
-const nodeRows = (seen: Seen) =>
+export const nodeRows = (seen: Seen) =>
 	[...new Set([...seen.known.map(({ node }) => node), ...seen.live.map(({ node }) => node), ...Object.keys(seen.state.nodes)])]
 		.sort()
 		.map((node) => nodeRow(seen, node));
 
-export const nodesView = (seen: Seen) => ({ ...envelopeOf(seen, "orion.nodes/1"), nodes: nodeRows(seen) });
+/** By name; `after` is the last name of the page before. */
+export const nodesView = (seen: Seen, limit: number, after: string | undefined) => {
+	const rows = nodeRows(seen);
+	const begin = after === undefined ? 0 : rows.filter(({ node }) => node <= after).length;
+	const nodes = rows.slice(begin, begin + limit);
+	return { ...envelopeOf(seen, "orion.nodes/1"), total: rows.length, nodes, next: begin + limit < rows.length ? (nodes.at(-1)?.node ?? null) : null };
+};
 
 export const statusView = (seen: Seen) => {
 	const { info, state, notices, wallMs } = seen;
 	const open = openIncidents(state);
+	const nodes = nodeRows(seen);
 	return {
 		...envelopeOf(seen, "orion.status/1"),
 		mesh: info.mesh,
@@ -155,8 +179,10 @@ export const statusView = (seen: Seen) => {
 			data: info.data,
 		},
 		policy: { hash: state.policyHash },
+		stops: stopRows(state),
 		notices,
-		nodes: nodeRows(seen),
+		nodesTotal: nodes.length,
+		nodes: nodes.slice(0, STATUS_NODES_MAX),
 		incidents: {
 			open: open.length,
 			total: Object.keys(state.incidents).length,
@@ -183,10 +209,10 @@ const VERDICT_SAYS: Readonly<Record<GateVerdict, string>> = {
 	would: "are only said, not done",
 	refused: "are refused",
 };
-const LEVELS: readonly Level[] = ["N0", "N2", "N3"];
+export const LEVELS: readonly Level[] = ["N0", "N2", "N3"];
 const RISKS: readonly Risk[] = ["SAFE", "RISKY"];
 
-const levelRow = (policy: Policy | null, level: Level) => {
+export const levelRow = (policy: Policy | null, level: Level) => {
 	const gate = RISKS.map((risk) => {
 		const row = policy?.gate.find((candidate) => candidate.level.includes(level) && candidate.risk.includes(risk));
 		return { risk, verdict: row?.verdict ?? ("refused" as const), ...(row === undefined ? {} : { at: row.at }) };

@@ -1,5 +1,5 @@
 // Decides of every command that reaches this node: carried out, answered once more, or refused with a typed reason. No silence, no second effect.
-import type { ActionCommand, NodePulse } from "../../contracts/gen/types.ts";
+import type { ActionCommand } from "../../contracts/gen/types.ts";
 import type { KnownPolicies } from "./beacon.ts";
 import type { CommandArgs, Known, MarkEntry, Marks, Receipt } from "./marks.ts";
 
@@ -36,6 +36,9 @@ export type RefusalReason =
 /** Arguments of an action by name, each with the values that it may have. */
 export type ActionArgs = Readonly<Record<string, readonly string[]>>;
 
+/** What the safe-stop of this node says to a command. */
+export type GateSafety = "boot" | "working" | "alone" | "stopped";
+
 /** What is so at this node now. */
 export interface GateView {
 	readonly mesh: string;
@@ -43,7 +46,9 @@ export interface GateView {
 	readonly session: string;
 	/** Milliseconds since this session began, on this node's clock alone. */
 	readonly nowTick: number;
-	readonly safety: NodePulse["safety"];
+	readonly safety: GateSafety;
+	/** Who stopped it, for whoever asks why. */
+	readonly stoppedBy?: string;
 	readonly actions: Readonly<Record<string, ActionArgs>>;
 	readonly policies: KnownPolicies;
 	/** Commands whose effect is under way in this process. */
@@ -137,10 +142,10 @@ const judgePolicy = ({ policies, nowTick }: GateView, { policyHash }: ActionComm
 	return ["policy-unknown", `it was decided under ${policyHash}, which is neither in force nor was it until lately`];
 };
 
-const judgeState = ({ safety, running, runningMax }: GateView): readonly [RefusalReason, string] | undefined => {
+const judgeState = ({ safety, stoppedBy, running, runningMax }: GateView): readonly [RefusalReason, string] | undefined => {
+	if (safety === "stopped") return ["stopped", stoppedBy === undefined ? "this node is stopped" : `this node was stopped by ${stoppedBy}`];
 	if (safety === "boot") return ["booting", "this node has not yet heard its core"];
 	if (safety === "alone") return ["alone", "this node does not hear its core well enough"];
-	if (safety === "stopped") return ["stopped", "this node is stopped"];
 	return running.length >= runningMax ? ["busy", `${running.length} commands are under way`] : undefined;
 };
 

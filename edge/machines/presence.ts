@@ -1,10 +1,11 @@
 // Decides whether a node that moves nothing counts as working with its core or as alone, from what it hears and nothing else.
 import type { Instant } from "../../contracts/time.ts";
+import { STILL_RULES } from "./safe-stop-rows.ts";
 
 /** Core speaks every second; a node that misses three is on its own. */
-export const BEACON_GAP_MS_MAX = 3_500;
+export const BEACON_GAP_MS_MAX = STILL_RULES["link-silent"].graceMs;
 /** The link must be good for this long before an alone node works again. */
-export const GOOD_LINK_MS = 1_000;
+export const GOOD_LINK_MS = STILL_RULES["link-silent"].clearAfterMs;
 
 export type Presence =
 	| { readonly kind: "boot" }

@@ -1,7 +1,7 @@
 // A mesh of one node for agent tests: the real broker on a free port, a core that signs beacons and commands, and a node's agent in this process.
 
 import type { Capability, CapabilityContext } from "../../agents/capabilities/capability.ts";
-import { type Agent, startAgent } from "../../agents/roles/agent.ts";
+import { type Agent, type AgentOptions, startAgent } from "../../agents/roles/agent.ts";
 import { hostTimers } from "../../agents/roles/host-clock.ts";
 import { nodeClock, nodeRandomness } from "../../agents/roles/node-clock.ts";
 import { openBroker } from "../../broker/broker.ts";
@@ -32,6 +32,8 @@ export class Mesh {
 	readonly heard: Heard[] = [];
 	readonly live: Heard[] = [];
 	readonly quarantined: Rejected[] = [];
+	/** Orders to stop that came to the broker. */
+	readonly stops: { readonly verb: string; readonly node: string; readonly by: string; readonly bytes: Uint8Array }[] = [];
 	term = 3;
 	#counter = 0;
 	#instance = 0;
@@ -52,6 +54,7 @@ export class Mesh {
 			host: "127.0.0.1",
 			port,
 			instance: `i${this.#instance}`,
+			onStop: (verb, node, by, bytes) => this.stops.push({ verb, node, by: by.clientId, bytes }),
 			credentials: { check: (_, password) => Promise.resolve(Buffer.from(password).toString() === PASSWORD) },
 			intake: {
 				accept,
@@ -162,7 +165,7 @@ export class NodeFolder {
 export const startNode = async (
 	mesh: Mesh,
 	folder: NodeFolder,
-	change: { readonly password?: string } = {},
+	change: { readonly password?: string } & Pick<AgentOptions, "openStopSocket"> = {},
 ): Promise<{ agent: Agent; counting: Counting; notes: Notes }> => {
 	const counting = new Counting();
 	const notes = new Notes();
@@ -188,6 +191,7 @@ export const startNode = async (
 		capabilities: [counting],
 		note: notes.note,
 		outboxBytesMax: 1_000_000,
+		...(change.openStopSocket === undefined ? {} : { openStopSocket: change.openStopSocket }),
 	});
 	return { agent, counting, notes };
 };

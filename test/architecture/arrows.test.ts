@@ -13,6 +13,7 @@ const CODE_ROOMS = [
 	"edge/machines",
 	"edge",
 	"firmware-bridge",
+	"firmware-bridge/drivers",
 	"firmware-bridge/virtual-board",
 	"agents",
 	"agents/roles",

@@ -17,6 +17,7 @@ const TYPED_ROOMS = [
 	"edge/machines",
 	"edge",
 	"firmware-bridge",
+	"firmware-bridge/drivers",
 	"firmware-bridge/virtual-board",
 	"agents",
 	"test",

@@ -85,6 +85,9 @@ export const VIOLATIONS: readonly Planted[] = [
 	planted("the body reads the clock", "firmware-bridge/body/c.ts", "export const there = (): number => Date.now();", NOT_TYPES),
 	planted("the body throws dice", "firmware-bridge/body/d.ts", "export const there = Math.random();", NOT_TYPES),
 	planted("the body waits with a timer", "firmware-bridge/body/e.ts", "setTimeout(() => undefined, 1);\nexport const there = 1;", ALL),
+	planted("firmware-bridge imports an adapter", "firmware-bridge/g.ts", uses("./drivers/here.ts"), ALL),
+	planted("a driver imports edge", "firmware-bridge/drivers/a.ts", uses("../../edge/here.ts"), ALL),
+	planted("a driver imports the virtual board", "firmware-bridge/drivers/b.ts", uses("../virtual-board/here.ts"), ALL),
 	planted("the virtual board imports what it is to test", "firmware-bridge/virtual-board/a.ts", uses("../here.ts"), ALL),
 	planted("the virtual board imports broker", "firmware-bridge/virtual-board/b.ts", uses("../../broker/here.ts"), ALL),
 	planted(
@@ -131,6 +134,8 @@ export const ALLOWED: readonly Planted[] = [
 	allowed("firmware-bridge/z.ts", uses("../contracts/here.ts")),
 	allowed("firmware-bridge/body/y.ts", uses("../here.ts")),
 	allowed("firmware-bridge/body/z.ts", uses("../../contracts/here.ts")),
+	allowed("firmware-bridge/drivers/y.ts", uses("../here.ts")),
+	allowed("firmware-bridge/drivers/z.ts", 'import { connect } from "node:net";\nexport const there = connect;'),
 	allowed("firmware-bridge/virtual-board/y.ts", uses("../../contracts/here.ts")),
 	allowed("firmware-bridge/virtual-board/z.ts", 'import { CPU } from "avr8js";\nexport const there = CPU;'),
 	allowed("agents/capabilities/x.ts", uses("../../firmware-bridge/here.ts")),

@@ -70,6 +70,12 @@ const COMMANDS = [
 	["incident", "show"],
 	["why"],
 	["retry"],
+	["stop"],
+	["cut"],
+	["release"],
+	["open"],
+	["explain"],
+	["explain", "safe-stop"],
 	["logs"],
 	["replay"],
 	["level"],
@@ -81,7 +87,25 @@ const COMMANDS = [
 	["config"],
 	["config", "check"],
 	["config", "reload"],
+	["approvals"],
+	["approvals", "show"],
+	["approvals", "revoke"],
+	["approvals", "history"],
+	["approve"],
+	["deny"],
 	["version"],
+	["audit"],
+	["audit", "verify"],
+	["audit", "show"],
+	["audit", "checkpoint"],
+	["quarantine"],
+	["quarantine", "ls"],
+	["quarantine", "show"],
+	["quarantine", "retry"],
+	["quarantine", "drop"],
+	["doctor"],
+	["completion"],
+	["glossary"],
 ];
 
 describe("help", () => {
@@ -114,6 +138,7 @@ describe("--json", () => {
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],
+		["open", troubled, ["open"]],
 		["version", troubled, ["version"]],
 	];
 	test.each(shapes)("%s keeps its shape", async (name, world, args) => {
@@ -236,7 +261,7 @@ describe("what it says when something is wrong", () => {
 		expect(await api.run(["why", "inc-ffffff"])).toMatchObject({
 			code: 1,
 			out: "",
-			err: expect.stringContaining("there is no incident, decision, action or event inc-ffffff"),
+			err: expect.stringContaining("there is no incident, decision, question, action or event inc-ffffff"),
 		});
 		expect(await api.run(["why", "inc-"])).toMatchObject({ code: 2, err: expect.stringContaining("Give more of it") });
 		expect(await api.run(["why", "99999"])).toMatchObject({ code: 1, err: expect.stringContaining("there is no record 99999") });

@@ -109,13 +109,13 @@ describe("replay", () => {
 		world.records[index] = { ...record, envelope: { ...record.envelope, data: { ...record.envelope.data, failures: 3 } } as never };
 		const human = await api.run(["replay"]);
 		expect(human.code).toBe(8);
-		expect(human.out).toMatch(/the answer to #30 differs/);
+		expect(human.out).toMatch(/the answer to #31 differs/);
 		expect(human.out).toContain('"failures":3');
 		expect(human.out).toContain('"failures":2');
 		const { same, divergence } = JSON.parse((await api.run(["replay", "--json"])).out);
 		expect([same, divergence.position, divergence.recorded.data.failures, divergence.replayed.data.failures, divergence.cause.type]).toEqual([
 			false,
-			30,
+			31,
 			3,
 			2,
 			"dev.orion.clock.tick.v1",

@@ -62,10 +62,15 @@ describe("generated files", () => {
 			"config.node",
 			"config.orion",
 			"core.beacon",
+			"core.bundle",
 			"envelope",
 			"kept.services",
+			"lease.end",
+			"lease.open",
+			"lease.renew",
 			"node.verdict",
 			"node.watermark",
+			"stop.order",
 		];
 		expect(names.filter((name) => !ENVELOPED.some((enveloped) => enveloped === name))).toEqual(
 			[...never, ...names.filter((name) => name.startsWith("policy.") && name !== "policy.activated")].sort(),
@@ -97,7 +102,7 @@ const unbounded = (schema: Schema): string | undefined => {
 
 const UNIT = /(Ms|Mm|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
 const COUNTED =
-	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|\w+Max|\w+Position)$/;
+	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|uses|left|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|\w+Max|\w+Position)$/;
 
 /** Numbers that stand in a table which says the unit once for all that is in it, or that have none; each with its reason. */
 const NO_UNIT_OF_THEIR_OWN: Readonly<Record<string, string>> = {
@@ -132,7 +137,7 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 	const parts = [...inner(schema, "")];
 	test("is named after its file and says what it is", () => {
 		expect(schema.$id).toBe(`https://orion.dev/schemas/${name}.v1.json`);
-		expect(schema.title).toBe(name.replace(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase()));
+		expect(schema.title).toBe(name.replace(/(?:^|[.-])(\w)/g, (_, letter: string) => letter.toUpperCase()));
 		expect(schema.description).toMatch(/[.`]$/);
 	});
 	test("describes every property and bounds every value", () => {
@@ -152,8 +157,10 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 			}
 		}
 	});
-	test("is closed where an unknown field could hide something: commands, beacons, policies, configurations, files", () => {
-		const strict = /^(action\.command|core\.beacon|node\.watermark|policy\.(?!activated)|config\.|kept\.)/.test(name);
+	test("is closed where an unknown field could hide something: commands, approvals, beacons, policies, configurations, files", () => {
+		const strict = /^(action\.command|approval\.|core\.beacon|core\.bundle|node\.watermark|lease\.(?!opened|ended)|policy\.(?!activated)|config\.|kept\.)/.test(
+			name,
+		);
 		const open = parts.filter(([, part]) => part.properties !== undefined && part.additionalProperties !== false).map(([path]) => path);
 		if (strict) expect(open).toEqual([]);
 		else expect(open).toContain("");

@@ -9,8 +9,11 @@ import { wallTime } from "../../contracts/time.ts";
 import { openBreaker } from "../../core/brain/open-breaker.ts";
 import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
+import { approvalDesk } from "../../core/service/approvals-desk.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import { Quarantine } from "../../core/service/quarantine.ts";
+import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
 
 const START_WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -34,9 +37,15 @@ export class DeskWorld {
 	lives: LiveNode[] = [];
 	credentials: { node: string; addedWallMs: number }[] = [];
 	policyFault: ReturnType<typeof fail> | undefined;
+	/** Nodes that do not answer to an order to stop. */
+	readonly mute = new Set<string>();
+	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
-	constructor() {
+	readonly #startWallMs: number;
+
+	constructor(startWallMs = START_WALL_MS) {
+		this.#startWallMs = startWallMs;
 		const policy = realPolicy();
 		// As core does it: time is recorded before anything else.
 		this.tick(0);
@@ -57,7 +66,7 @@ export class DeskWorld {
 	}
 
 	get wallMs(): number {
-		return START_WALL_MS + this.engineMs;
+		return this.#startWallMs + this.engineMs;
 	}
 	get head(): number {
 		return this.records.length;
@@ -68,6 +77,7 @@ export class DeskWorld {
 
 	#append(envelope: Envelope): number {
 		this.records.push({ position: this.records.length + 1, envelope });
+		this.tally.count(this.records.length, envelope);
 		return this.records.length;
 	}
 
@@ -157,7 +167,7 @@ export class DeskWorld {
 			mesh: MESH,
 			code: "0.1.0",
 			term: { counter: 1, keyId: "k" },
-			startedWallMs: START_WALL_MS,
+			startedWallMs: this.#startWallMs,
 			head: this.head,
 			decidedUpTo: this.head,
 			first: this.first,
@@ -165,6 +175,7 @@ export class DeskWorld {
 			mqtt: "mqtt://127.0.0.1:1883",
 			http: "http://127.0.0.1:7070",
 			data: "/data",
+			host: "host",
 		};
 	}
 
@@ -174,6 +185,7 @@ export class DeskWorld {
 			state: () => this.state,
 			live: () => this.lives,
 			notices: () => this.notices,
+			tally: () => this.tally,
 			records: async (from, max) => {
 				const begin = Math.max(from, this.first) - 1;
 				return this.records.slice(begin, begin + Math.min(max, 1_000));
@@ -186,7 +198,7 @@ export class DeskWorld {
 				const parsed = parseEnvelope(bytes);
 				if (!parsed.ok) return parsed;
 				const { source, id } = parsed.value;
-				if (source !== "/core/operator") return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
+				if (source !== "/core/operator" && !source.startsWith("/nodes/host.")) return fail("SOURCE_FOREIGN", { source, identity: "the operator" });
 				if (this.records.some(({ envelope }) => envelope.id === id)) return ok({ position: 0, id, duplicate: true });
 				return ok({ position: this.take(parsed.value), id, duplicate: false });
 			},
@@ -199,6 +211,18 @@ export class DeskWorld {
 				if (!found.ok) return found;
 				return ok({ ...found.value, position: this.input("/core/operator", "dev.orion.breaker.closed.v1", { key: found.value.key, why: "person", by }) });
 			},
+			stop: async (verb, target, by, via) => {
+				const order = "00112233445566aa";
+				const nodes = target === "all" ? Object.keys(this.state.nodes) : [target];
+				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
+				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
+			},
+			release: async (node, by, via) => {
+				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
+				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });
+				this.input("/core/operator", "dev.orion.stop.released.v1", { orders, node, by, via });
+				return ok({ node, ms: 5, safety: "working" });
+			},
 			nodes: () => this.credentials,
 			addNode: async (node) => {
 				if (this.credentials.some((row) => row.node === node)) return fail("USAGE", { detail: `there is a node ${node} already` });
@@ -210,6 +234,35 @@ export class DeskWorld {
 				this.credentials = this.credentials.filter((row) => row.node !== node);
 				return ok({ node });
 			},
+			...approvalDesk({
+				journal: {
+					tick: async () => void this.tick(0),
+					note: async (source, type, data) => this.input(source, type, data),
+					read: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				},
+				state: () => this.state,
+				idle: async () => undefined,
+				// Time moves when somebody waits for it.
+				world: {
+					timers: {
+						after: (ms, run) => {
+							this.tick(ms);
+							run();
+							return () => undefined;
+						},
+					},
+				},
+			}),
+			quarantine: new Quarantine({
+				records: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				ends: () => ({ first: this.first, head: this.head }),
+				judge: (clientId, topic, bytes) => {
+					const parsed = parseEnvelope(bytes);
+					return parsed.ok ? ok({ identity: { node: clientId, clientId }, topic, envelope: parsed.value, bytes }) : parsed;
+				},
+				accept: async ({ envelope }) => ({ kind: "stored", position: this.take(envelope) }),
+				note: async (settled) => this.input("/core/operator", "dev.orion.quarantine.settled.v1", settled),
+			}),
 			reloadPolicy: async () => this.policyFault ?? ok({ hash: this.state.policyHash, changed: false }),
 		};
 	}

@@ -333,7 +333,7 @@ describe("server-sent events", () => {
 
 	test("a heartbeat comes although nothing happens", async () => {
 		const reader = await follow(await open(new DeskWorld(), { heartbeatMs: 10 }), "/events");
-		await until("three comments", () => (reader.text().split(":\n\n").length > 3 ? true : undefined));
+		await until("three beats", () => (reader.text().split("event: beat\n").length > 3 ? true : undefined));
 	});
 
 	test.each([

@@ -51,7 +51,11 @@ interface Life {
 	readonly notes: Notes;
 }
 
-const live = async (disk: Disk, runner: Runner, change: { tick?: number; heard?: () => Heard; safety?: "boot" | "working" | "alone" } = {}): Promise<Life> => {
+const live = async (
+	disk: Disk,
+	runner: Runner,
+	change: { tick?: number; heard?: () => Heard; safety?: "boot" | "working" | "alone" | "stopped" } = {},
+): Promise<Life> => {
 	const time = new VirtualTime();
 	const notes = new Notes();
 	const said: Receipt[] = [];
@@ -65,6 +69,7 @@ const live = async (disk: Disk, runner: Runner, change: { tick?: number; heard?:
 		runner,
 		heard: change.heard ?? heardPolicy,
 		safety: () => change.safety ?? "working",
+		stoppedBy: () => (change.safety === "stopped" ? "peter" : undefined),
 		say: (receipt) => {
 			said.push(receipt);
 			return Promise.resolve();

@@ -111,6 +111,7 @@ describe("watching core", () => {
 				timers: time,
 				note: notes.note,
 				onChange: (safety) => said.push(safety),
+				onBeacon: () => undefined,
 				onTerm: ({ counter }) => terms.push(counter),
 			},
 			undefined,
@@ -134,12 +135,12 @@ describe("watching core", () => {
 		expect(said).toEqual(["working", "alone"]);
 		beacon();
 		await time.advance(900);
-		expect(watch.safety).toBe("alone");
+		expect(watch.presence).toBe("alone");
 		await time.advance(200);
-		expect(watch.safety).toBe("working");
+		expect(watch.presence).toBe("working");
 		time.jump(60_000);
 		beacon();
-		expect(watch.safety).toBe("alone");
+		expect(watch.presence).toBe("alone");
 	});
 
 	test("forged, foreign and repeated beacons are no signs of life, and are noted", async () => {
@@ -165,7 +166,7 @@ describe("watching core", () => {
 		beacon();
 		expect(terms).toEqual([3]);
 		watch.sessionBegan();
-		expect(watch.safety).toBe("boot");
+		expect(watch.presence).toBe("boot");
 		expect(watch.heard.policies.current).toBeUndefined();
 		expect(watch.heard.term?.counter).toBe(3);
 	});

@@ -45,7 +45,13 @@ const BAD: readonly Bad[] = [
 		/no action process\.reset/,
 	],
 	["a remedy for an unknown rule", "autonomy.yaml", swap("rule: service-down", "rule: service-gone"), "rule: service-gone", /no rule service-gone/],
-	["a remedy with an argument too few", "autonomy.yaml", swap('with: { service: "{service}" }', "with: {}"), "with: {}", /takes the arguments \(service\)/],
+	[
+		"a remedy with an argument too few",
+		"autonomy.yaml",
+		swap('action: process.restart\n    with: { service: "{service}" }', "action: process.restart\n    with: {}"),
+		"with: {}",
+		/takes the arguments \(service\)/,
+	],
 	[
 		"a remedy with an argument too many",
 		"autonomy.yaml",
@@ -68,6 +74,23 @@ const BAD: readonly Bad[] = [
 		"level: [N0]",
 		/N0 only observes/,
 	],
+	[
+		"a gate that asks at N0 (HARM-31)",
+		"autonomy.yaml",
+		swap("level: [N0], risk: [SAFE, RISKY], verdict: would", "level: [N0], risk: [SAFE], verdict: ask"),
+		"level: [N0]",
+		/N0 only observes/,
+	],
+	[
+		"a gate that asks for what is RISKY at N2 (HARM-31)",
+		"autonomy.yaml",
+		swap("risk: [RISKY], verdict: refused", "risk: [RISKY], verdict: ask"),
+		"level: [N2], risk: [RISKY], verdict: ask",
+		/needs N3/,
+	],
+	["a remedy for a key that nothing fills", "autonomy.yaml", swap("{node}/service-runaway", "{nod}/service-runaway"), 'key: "{nod}', /not \{nod\}/],
+	["a question without an end", "approvals.yaml", swap("decideWithin: 10min", "decideWithin: 2d"), "decideWithin", /1 s to 24 h/],
+	["a question that nobody has time for", "approvals.yaml", swap("executeWithin: 60s", "executeWithin: 1ms"), "executeWithin", /1 s to 24 h/],
 	[
 		"a gate that acts on what is RISKY (HARM-2)",
 		"autonomy.yaml",
@@ -237,7 +260,7 @@ describe("the shipped policies", () => {
 
 	test("only restarting is SAFE; every action has an end, a breaker and a word about undoing it", () => {
 		for (const action of shippedPolicy().content.actions) {
-			expect(action.risk === "SAFE").toBe(action.id === "process.restart");
+			expect(action.risk === "SAFE").toBe(action.id.endsWith(".restart"));
 			for (const ms of [action.notAfterMs, action.clearForMs, action.withinMs, action.cooldownMs, action.breakerOpenMs]) expect(ms).toBeGreaterThan(0);
 			expect(action.breakerFailures).toBe(2);
 			expect(action.undoSays).not.toBe("");

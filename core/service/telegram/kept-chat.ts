@@ -1,0 +1,129 @@
+// Connects what the channel must not forget to a file: who may answer, which message shows which ask, and which update was the last.
+import { randomBytes } from "node:crypto";
+import { OrionError } from "../../../contracts/errors.ts";
+import type { KeptFiles } from "../world.ts";
+
+export interface Admin {
+	readonly user: number;
+	readonly name: string;
+	/** Named in orion.yaml: taken away there, too. */
+	readonly configured: boolean;
+}
+
+export interface Invite {
+	/** SHA-256 of the code, so that the file gives nobody a way in. */
+	readonly hash: string;
+	readonly untilEngineMs: number;
+	readonly by: string;
+}
+
+/** A message that shows an ask; `message` 0: on its way. */
+export interface Shown {
+	readonly approval: string;
+	readonly chat: number;
+	readonly message: number;
+	readonly boundHash: string;
+	/** What it shows now. */
+	readonly stage: "ask" | "confirm" | "ended";
+	/** Digest-free: the very text, so that the same one is not sent twice. */
+	readonly text: string;
+	readonly askedEngineMs: number;
+	readonly remindAtEngineMs?: number;
+}
+
+export interface ChatState {
+	/** The newest update that was begun; it and those before are never acted on again. */
+	readonly update: number;
+	readonly invited: readonly Admin[];
+	readonly invites: readonly Invite[];
+	readonly shown: readonly Shown[];
+	/** Engine time until which no asks are sent, by user. */
+	readonly muted: readonly { readonly user: number; readonly untilEngineMs: number }[];
+}
+
+const FILE = "telegram.json";
+const KEY_FILE = "telegram-key.json";
+const KEY_BYTES = 32;
+/** Messages of asks that ended are kept for the change of their last words, the newest so many. */
+const SHOWN_MAX = 500;
+
+const EMPTY: ChatState = { update: 0, invited: [], invites: [], shown: [], muted: [] };
+
+const damaged = (file: string): OrionError =>
+	new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail: "is not what core wrote; restore it, or remove it and invite the admins again" });
+
+const parse = (file: string, text: string): Readonly<Record<string, unknown>> => {
+	try {
+		const value: unknown = JSON.parse(text);
+		if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
+	} catch {
+		// One error below for all that it is not.
+	}
+	throw damaged(file);
+};
+
+const readKey = async (files: KeptFiles): Promise<Uint8Array> => {
+	const text = await files.read(KEY_FILE);
+	if (text !== undefined) {
+		const { key } = parse(KEY_FILE, text);
+		if (typeof key !== "string" || Buffer.from(key, "base64url").byteLength !== KEY_BYTES) throw damaged(KEY_FILE);
+		return Buffer.from(key, "base64url");
+	}
+	const made = randomBytes(KEY_BYTES);
+	await files.write(KEY_FILE, `${JSON.stringify({ schema: "orion.telegram-key/1", key: made.toString("base64url") })}\n`, "secret");
+	return made;
+};
+
+const readState = async (files: KeptFiles): Promise<ChatState> => {
+	const text = await files.read(FILE);
+	if (text === undefined) return EMPTY;
+	const value = parse(FILE, text);
+	const lists = [value["invited"], value["invites"], value["shown"], value["muted"]];
+	if (value["schema"] !== "orion.telegram/1" || typeof value["update"] !== "number" || !lists.every(Array.isArray)) throw damaged(FILE);
+	return value as unknown as ChatState;
+};
+
+/** Each change is on disk when its promise resolves; changes are written one after the other. */
+export class KeptChat {
+	readonly key: Uint8Array;
+	readonly #files: KeptFiles;
+	#state: ChatState;
+	#writing: Promise<void> = Promise.resolve();
+
+	private constructor(files: KeptFiles, key: Uint8Array, state: ChatState) {
+		this.#files = files;
+		this.key = key;
+		this.#state = state;
+	}
+
+	/** Fault: CONFIG_INVALID. */
+	static async open(files: KeptFiles): Promise<KeptChat> {
+		return new KeptChat(files, await readKey(files), await readState(files));
+	}
+
+	get state(): ChatState {
+		return this.#state;
+	}
+
+	change(by: (state: ChatState) => ChatState): Promise<void> {
+		const next = by(this.#state);
+		const ended = next.shown.filter(({ stage }) => stage === "ended");
+		const tooOld = new Set(ended.slice(0, Math.max(0, ended.length - SHOWN_MAX)));
+		this.#state = { ...next, shown: next.shown.filter((shown) => !tooOld.has(shown)) };
+		const text = `${JSON.stringify({ schema: "orion.telegram/1", ...this.#state })}\n`;
+		this.#writing = this.#writing.then(() => this.#files.write(FILE, text, "secret"));
+		return this.#writing;
+	}
+
+	shown(approval: string, chat: number): Shown | undefined {
+		return this.#state.shown.find((each) => each.approval === approval && each.chat === chat);
+	}
+
+	/** Puts in or replaces what shows an ask in a chat. */
+	show(shown: Shown): Promise<void> {
+		return this.change((state) => ({
+			...state,
+			shown: [...state.shown.filter((each) => each.approval !== shown.approval || each.chat !== shown.chat), shown],
+		}));
+	}
+}
