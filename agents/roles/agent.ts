@@ -174,6 +174,14 @@ const openAlone = (
 		termCounter: () => Math.max(watch.heard.term?.counter ?? 0, journal.marks.coreTerm?.counter ?? 0),
 	});
 
+/** What capabilities say goes to core, and to what this node may do without core. */
+const watchedEmit =
+	(outbox: Outbox, alone: Alone) =>
+	async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
+		await outbox.emit(type, data);
+		alone.observed(type, data);
+	};
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
@@ -211,10 +219,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	const emit = async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
-		await outbox.emit(type, data);
-		alone.observed(type, data);
-	};
+	const emit = watchedEmit(outbox, alone);
 	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
