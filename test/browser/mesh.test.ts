@@ -59,9 +59,12 @@ test("a script calls a service a runaway, a person says yes on a phone, and the 
 	await expect.poll(() => page.textContent("#approvals")).toMatch(/approved by .* \(page\)/);
 	const named = async (name: string) => (await mesh.records()).filter(({ envelope }) => envelope.type === `dev.orion.${name}.v1`);
 	await expect.poll(async () => (await named("process.stopped")).length).toBe(1);
+	// The script sees that the memory is free again.
+	expect((await mesh.orion("alert", "service-runaway", "--resolved")).code).toBe(0);
 	await expect.poll(async () => (await named("action.closed")).length).toBe(1);
 	for (const name of ["approval.requested", "approval.seen", "approval.decided", "approval.closed", "action.requested"])
 		expect([name, (await named(name)).length]).toEqual([name, 1]);
-	await expect.poll(() => page.textContent("#approvals")).toContain("It ended ");
+	await expect.poll(() => page.textContent("#approvals")).toContain("It ended verified.");
+	await expect.poll(() => page.textContent("#sentence")).toContain("Nothing is wrong");
 	await shoot(page, "approved-real-phone-dark");
 });
