@@ -112,6 +112,7 @@ export const ERRORS = {
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	NO_ROBOT_HERE: kind("operator", true, 3, "no robot answers at {path} ({detail}). Start one with `orion up --robot twin`, or name its folder with --data."),
 	ROBOT_REFUSED: kind("caller", false, 5, "the robot refuses ({why}) {detail}. Ask `orion robot status` what it is doing."),
 	PORT_CLOSED: kind(
 		"operator",

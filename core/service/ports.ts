@@ -66,6 +66,10 @@ export type ApprovalAnswer = Decided;
 export interface ApprovalDesk {
 	/** Resolves when it is known what came of it. Faults: NOT_FOUND, AMBIGUOUS, APPROVAL_OVER, APPROVAL_REFUSED. */
 	decideApproval(answer: ApprovalAnswer): Promise<Result<{ readonly approval: string; readonly status: Approval["status"]; readonly position: number }>>;
+	/** A person takes back what was approved and done, with the action that the policy names for it. Faults: as above. */
+	undoApproval(
+		order: RecordTypes["dev.orion.approval.undone.v1"],
+	): Promise<Result<{ readonly approval: string; readonly action: string; readonly position: number }>>;
 	/** A person who could decide looked at it; recorded once for each person and way. */
 	sawApproval(approval: string, by: string, via: Decided["via"]): Promise<Result<{ readonly approval: string }>>;
 }
