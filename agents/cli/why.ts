@@ -63,10 +63,10 @@ class Card {
 const title = ({ paint, width }: Session, card: Card, answer: WhyView): void => {
 	const { incident, subject, at } = answer;
 	if (incident === undefined) {
-		card.lines.push(paint.bold(`${subject.kind} ${plain(subject.id)}`));
+		card.lines.push(wrap(paint.bold(`${subject.kind} ${plain(subject.id)}`), width, ""));
 		return;
 	}
-	card.lines.push(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`);
+	card.lines.push(wrap(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`, width, ""));
 	const facts = [gravityStyle(paint, incident.severity)(incident.severity), `since ${clockTime(incident.openedAt, at)}`];
 	if (incident.status === "open") facts.push(paint.red("open"));
 	else facts.push(paint.green(`${incident.resolvedHow === "repaired" ? "repaired" : "cleared by itself"} at ${clockTime(incident.resolvedAt ?? "", at)}`));

@@ -1,5 +1,6 @@
 // Shows the small things that people meet every day: a level in lower case, the end of an alert that is not open, a long story made short (RUN-33).
 import { afterEach, describe, expect, test } from "vitest";
+import { wrap } from "../../agents/cli/layout.ts";
 import { Session } from "../../agents/cli/session.ts";
 import { whyCard } from "../../agents/cli/why.ts";
 import type { WhyView } from "../../core/service/http-why.ts";
@@ -32,6 +33,14 @@ describe("RUN-33 what people type and see every day", () => {
 		expect((await api.run(["alert", "dooor", "--resolved"])).out).toContain("nothing of the name dooor was open");
 		expect(world.records.at(-1)?.envelope.type).toBe("dev.orion.alert.resolved.v1");
 		expect((await api.run(["alert", "door", "--resolved"])).out).toContain("resolved door");
+	});
+
+	test.each([40, 80])("a word that no line of %i columns can hold is parted where people part it, and nothing of it is lost", (width) => {
+		const long =
+			'one of the allowed values: ["info","warning","error","critical"] and /a/very/long/path/that/goes/on/and/on/and/on/for/ever/and/a/day.txt xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx';
+		const lines = wrap(long, width, " ".repeat(12)).split("\n");
+		expect(lines.filter((line) => line.length > width)).toEqual([]);
+		expect(lines.join("").replaceAll(" ", "")).toBe(long.replaceAll(" ", ""));
 	});
 
 	test("why shows the newest repairs step by step, and the ones before in a line each", async () => {
