@@ -95,6 +95,7 @@ interface Parts {
 	readonly stops: Stops;
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
+	readonly audit: Audit;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
 
@@ -221,6 +222,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		quarantine: quarantineOf(parts),
+		signAudit: () => parts.audit.sign(),
 		...nodeDesk(parts),
 		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
@@ -259,11 +261,9 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 	return ok({ hash, changed });
 };
 
-const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
 	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
-	const audit = new Audit({ log, world, store, notice });
-	audit.start();
-	return audit;
+	return new Audit({ log, world, store, notice });
 };
 
 /** Every node that ever spoke may have something to stop. */
@@ -304,6 +304,9 @@ const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: P
 	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state: () => shell.state, stops: () => stops.listed() });
 };
 
+/** Before there is a broker. */
+const NOWHERE: Parts["where"] = { mqtt: "", http: () => "" };
+
 export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
@@ -319,9 +322,10 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
+	const audit = auditOf(options, notices);
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, audit, link: undefined, where: NOWHERE };
 	await shell.start(startRecords(options));
-	const audit = startAudit(options, notices);
+	audit.start();
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {

@@ -99,6 +99,8 @@ export interface CoreDesk extends ApprovalDesk {
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** A checkpoint over everything that is in the log now, so that it can be kept elsewhere. */
+	signAudit(): Promise<Result<{ readonly signedUpTo: number }>>;
 	/** Messages that broke their contract, for a person to look at. */
 	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
