@@ -41,6 +41,8 @@ export const ERRORS = {
 		8,
 		"the audit is damaged at entry {position} ({file}: {detail}). Nothing is handed over to a node until it is mended: look with `orion audit verify`, keep the folder for whoever asks, move it away, and start again.",
 	),
+	QUARANTINE_SETTLED: kind("caller", false, 1, "the message in quarantine at {position} was dealt with already: {how} by {by}"),
+	QUARANTINE_NOT_KEPT: kind("caller", false, 1, "the message at {position} was too large to be kept ({bytes} bytes): it cannot be judged again, only dropped"),
 	DISK_FULL: kind("machine", true, 1, "the disk that holds {folder} is full. Free some space; nothing acknowledged was lost."),
 	FSYNC_FAILED: kind(
 		"machine",
@@ -110,6 +112,7 @@ export const ERRORS = {
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	ROBOT_REFUSED: kind("caller", false, 5, "the robot refuses ({why}) {detail}. Ask `orion robot status` what it is doing."),
 	PORT_CLOSED: kind(
 		"operator",
 		true,

@@ -4,8 +4,9 @@ import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
-import { auditCommands } from "./care-commands.ts";
+import { careCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
@@ -26,9 +27,10 @@ const EXAMPLES = `Examples:
 `;
 
 const EXIT_CODES = `
-An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
-3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
-failed, 9 unhealthy (status --exit-code), 130 interrupted.
+What the words mean: orion help glossary. An id may be given by its beginning.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 not authenticated, 5 refused
+by policy, 6 denied or expired, 7 partial, 8 verification failed, 9 unhealthy
+(status --exit-code, doctor), 130 interrupted.
 `;
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
@@ -275,7 +277,8 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	stopCommands(program, bind);
 	explainCommands(program, bind);
 	changeCommands(program, bind);
-	auditCommands(program, bind);
+	careCommands(program, bind);
+	registerApprovals(program, bind);
 	return program;
 };
 
@@ -290,7 +293,9 @@ const sayFailure = (host: Host, json: boolean, found: Fault): number => {
 };
 
 /** Runs one command line; resolves with its exit code. stdout stays empty when it fails. */
-export const runCli = async (args: readonly string[], host: Host): Promise<number> => {
+export const runCli = async (given: readonly string[], host: Host): Promise<number> => {
+	// A topic of the help is no command that has a help.
+	const args = given[0] === "help" && given[1] === "glossary" ? given.slice(1) : given;
 	const options = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
 	const json = options.includes("--json");
 	let code = 0;

@@ -10,10 +10,12 @@ import { gravest } from "./status.ts";
 
 type Decision = WhyView["decisions"][number];
 type Action = WhyView["actions"][number];
+type Approval = WhyView["approvals"][number];
 type Row = WhyView["timeline"][number];
 
 const EVENTS_SHOWN_MAX = 12;
 const EARLIER_SHOWN_MAX = 10;
+const ASKED_SHOWN_MAX = 5;
 const LABEL_WIDTH = 13;
 
 class Card {
@@ -138,6 +140,16 @@ const done = (session: Session, card: Card, action: Action): void => {
 	for (const step of together(action.steps)) card.row(step);
 };
 
+const ENDED = { denied: "red", approved: "green", open: "yellow" } as const;
+
+const askedOf = (session: Session, card: Card, approval: Approval): void => {
+	const { paint } = session;
+	const colour = approval.status in ENDED ? ENDED[approval.status as keyof typeof ENDED] : "dim";
+	const ended = approval.tookMs === undefined ? "" : ` after ${sayDuration(approval.tookMs)}`;
+	card.line(`${paint[colour](approval.status)}${ended}  ${plain(approval.plan)} (${approval.risk})  ${paint.dim(`${approval.id} #${approval.position}`)}`);
+	for (const step of approval.steps) card.row(step);
+};
+
 const happened = (session: Session, card: Card, { incident, events, record, timeline }: WhyView): void => {
 	card.section("What happened");
 	if (record !== undefined) card.row(record);
@@ -163,8 +175,10 @@ const decisions = (session: Session, card: Card, answer: WhyView): void => {
 };
 
 /** The one command that a reader most likely wants now. */
-const nextStep = ({ incident, decisions: made, asked }: WhyView): string | undefined => {
+const nextStep = ({ incident, decisions: made, approvals, asked }: WhyView): string | undefined => {
 	if (incident?.status !== "open") return undefined;
+	const open = approvals.find(({ status }) => status === "open");
+	if (open !== undefined) return `orion approve ${open.id}    or: orion deny ${open.id}`;
 	const newest = made.at(-1);
 	if (newest?.verdict === "would" && newest.change.some((text) => text.includes("orion level N2"))) return "orion level N2";
 	return asked.length > 0 ? "orion logs -f" : undefined;
@@ -179,6 +193,8 @@ export const whyCard = (session: Session, answer: WhyView): string => {
 		for (const text of answer.none) card.text(plain(text));
 	}
 	decisions(session, card, answer);
+	if (answer.approvals.length > 0) card.section("What was asked");
+	for (const approval of answer.approvals.slice(-ASKED_SHOWN_MAX)) askedOf(session, card, approval);
 	if (answer.actions.length > 0) card.section("What was done");
 	for (const action of answer.actions) done(session, card, action);
 	if (answer.breaker.length > 0) card.section("The breaker");

@@ -15,6 +15,7 @@ import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
@@ -77,7 +78,8 @@ class Opened {
 	}
 }
 
-const linkTo = (broker: Broker) => ({
+const linkTo = (broker: Broker, mesh: string) => ({
+	judge: judgeAgain(mesh),
 	publish: broker.publish,
 	deliver: broker.deliver,
 	drop: broker.drop,
@@ -200,7 +202,7 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	await core.connect(linkTo(broker), { mqtt, http: () => httpUrl });
+	await core.connect(linkTo(broker, mesh), { mqtt, http: () => httpUrl });
 	const { telegram } = config.value;
 	if (telegram !== undefined) {
 		const opening = await openTelegram(core, world, telegram, resolve(config.file === undefined ? "." : dirname(config.file), telegram.tokenFile));

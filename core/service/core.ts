@@ -17,6 +17,7 @@ import { Live } from "./live.ts";
 import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
+import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
 import { Stops } from "./stops.ts";
@@ -33,6 +34,8 @@ export interface NodeRegister {
 /** The broker as core uses it; given after core is open, because the broker asks core before it thanks anyone. */
 export interface BrokerLink extends Publish, Delivery {
 	drop(node: string): Promise<void>;
+	/** What today's rules say of a message that a client sent. */
+	readonly judge: JudgeAgain;
 	connected(node: string): boolean;
 }
 
@@ -110,21 +113,40 @@ const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
 	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
 };
 
+const POST_EVENTS = "POST /events";
+
+/** A message in quarantine is judged by whoever judged it when it came. */
+const quarantineOf = (parts: Parts): Quarantine => {
+	const { options, journal, intake } = parts;
+	const { log, host } = options;
+	return new Quarantine({
+		records: (from, recordsMax) => journal.read(from, recordsMax),
+		ends: () => ({ first: log.first(), head: log.head() }),
+		judge: (clientId, topic, bytes) => {
+			if (topic !== POST_EVENTS) return parts.link?.judge(clientId, topic, bytes) ?? fail("LOG_CLOSED");
+			const judged = judgeSubmitted(bytes, host);
+			return judged.ok ? ok({ identity: { node: host, clientId }, topic, ...bySomebody(judged.value, bytes, host) }) : judged;
+		},
+		accept: (message) => intake.accept(message),
+		note: (settled) => journal.note("/core/operator", "dev.orion.quarantine.settled.v1", settled),
+	});
+};
+
+/** An operator who names no node speaks for the host at which he sits. */
+const bySomebody = (envelope: Envelope, bytes: Uint8Array, host: string): { readonly envelope: Envelope; readonly bytes: Uint8Array } => {
+	if (envelope.source !== "/core/operator") return { envelope, bytes };
+	const named = { ...envelope, source: `/nodes/${host}.operator` };
+	return { envelope: named, bytes: encodeEnvelope(named) };
+};
+
 const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType<CoreDesk["submit"]> => {
 	const judged = judgeSubmitted(bytes, options.host);
 	const sender = { node: options.host, clientId: `${options.host}.http` };
 	if (!judged.ok) {
-		await intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
+		await intake.quarantine({ identity: sender, topic: POST_EVENTS, bytes, fault: judged.fault });
 		return judged;
 	}
-	// An operator who names no node speaks for the host at which he sits.
-	const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
-	const kept = await intake.accept({
-		identity: sender,
-		topic: "POST /events",
-		envelope: named,
-		bytes: named === judged.value ? bytes : encodeEnvelope(named),
-	});
+	const kept = await intake.accept({ identity: sender, topic: POST_EVENTS, ...bySomebody(judged.value, bytes, options.host) });
 	if (kept.kind === "fork") return { ok: false, fault: kept.fault };
 	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
 };
@@ -203,6 +225,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		renewLease: (node, lease, signed) => parts.leases.renew(node, lease, signed),
 		endLease: (node, lease, signed) => parts.leases.end(node, lease, signed),
 		release: (node, by, via) => parts.stops.release(node, by, via),
+		quarantine: quarantineOf(parts),
 		...nodeDesk(parts),
 		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),

@@ -17,6 +17,7 @@ import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
 import { leaseRoutes } from "./http-lease.ts";
 import { type PageFiles, pageRoutes } from "./http-page.ts";
+import { quarantineRoutes } from "./http-quarantine.ts";
 import { stateRoutes } from "./http-state.ts";
 import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
@@ -216,6 +217,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
 	ingestRoutes(app, desk);
+	quarantineRoutes(app, { desk, numberFrom });
 	changeRoutes(app, desk, seen);
 	chatRoutes(app, { desk, chat: options.chat ?? (() => undefined), fieldsOf });
 	approvalRoutes(app, { desk, seen, numberFrom, fieldsOf, nameFrom });

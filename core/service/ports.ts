@@ -5,6 +5,7 @@ import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Level } from "../policy.ts";
 import type { Approval, EngineState } from "../state.ts";
 import type { MotionAsked, MotionOpened, MoverHeard } from "./motion-leases.ts";
+import type { QuarantineDesk } from "./quarantine.ts";
 import type { StopAnswer, StoppedNode } from "./stops.ts";
 import type { Tally } from "./tally.ts";
 
@@ -66,6 +67,10 @@ export type ApprovalAnswer = Decided;
 export interface ApprovalDesk {
 	/** Resolves when it is known what came of it. Faults: NOT_FOUND, AMBIGUOUS, APPROVAL_OVER, APPROVAL_REFUSED. */
 	decideApproval(answer: ApprovalAnswer): Promise<Result<{ readonly approval: string; readonly status: Approval["status"]; readonly position: number }>>;
+	/** A person takes back what was approved and done, with the action that the policy names for it. Faults: as above. */
+	undoApproval(
+		order: RecordTypes["dev.orion.approval.undone.v1"],
+	): Promise<Result<{ readonly approval: string; readonly action: string; readonly position: number }>>;
 	/** A person who could decide looked at it; recorded once for each person and way. */
 	sawApproval(approval: string, by: string, via: Decided["via"]): Promise<Result<{ readonly approval: string }>>;
 }
@@ -100,6 +105,8 @@ export interface CoreDesk extends ApprovalDesk {
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** Messages that broke their contract, for a person to look at. */
+	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
 	reloadPolicy(by: string): Promise<Result<{ readonly hash: string; readonly changed: boolean }>>;
 }

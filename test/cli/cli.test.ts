@@ -87,7 +87,26 @@ const COMMANDS = [
 	["config"],
 	["config", "check"],
 	["config", "reload"],
+	["approvals"],
+	["approvals", "show"],
+	["approvals", "revoke"],
+	["approvals", "undo"],
+	["approvals", "history"],
+	["approve"],
+	["deny"],
 	["version"],
+	["audit"],
+	["audit", "verify"],
+	["audit", "show"],
+	["audit", "checkpoint"],
+	["quarantine"],
+	["quarantine", "ls"],
+	["quarantine", "show"],
+	["quarantine", "retry"],
+	["quarantine", "drop"],
+	["doctor"],
+	["completion"],
+	["glossary"],
 ];
 
 describe("help", () => {
@@ -243,7 +262,7 @@ describe("what it says when something is wrong", () => {
 		expect(await api.run(["why", "inc-ffffff"])).toMatchObject({
 			code: 1,
 			out: "",
-			err: expect.stringContaining("there is no incident, decision, action or event inc-ffffff"),
+			err: expect.stringContaining("there is no incident, decision, question, action or event inc-ffffff"),
 		});
 		expect(await api.run(["why", "inc-"])).toMatchObject({ code: 2, err: expect.stringContaining("Give more of it") });
 		expect(await api.run(["why", "99999"])).toMatchObject({ code: 1, err: expect.stringContaining("there is no record 99999") });
