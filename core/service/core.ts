@@ -15,7 +15,7 @@ import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journa
 import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
 import type { LoadedPolicy } from "./policies.ts";
-import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
+import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
 import { Stops } from "./stops.ts";
@@ -67,6 +67,10 @@ export interface Core {
 	readonly desk: CoreDesk;
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
+	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
+	notice(about: string, notice: Notice | undefined): void;
+	/** What parts outside of core show in its status, from now on. */
+	show(outside: Outside): void;
 	/** An order to stop that came to the broker, after it was handed on. */
 	stopped(verb: StopVerb, target: string, by: { readonly node: string }, bytes: Uint8Array): void;
 	/** Begins to dispatch and to say who it is; only now commands can leave. */
@@ -86,6 +90,7 @@ interface Parts {
 	readonly stops: Stops;
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
+	outside: Outside;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
 
@@ -171,6 +176,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			http: parts.where.http(),
 			data: options.data,
 			host: options.host,
+			...(parts.outside.redis === undefined ? {} : { redis: parts.outside.redis() }),
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -269,6 +275,27 @@ const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): reado
 	return [...lost, ...level];
 };
 
+const dispatcherOf = ({ options: { log, mesh, world }, journal, shell, live, key, term }: Parts, audit: Audit, delivery: BrokerLink): Dispatcher =>
+	new Dispatcher({ log, journal, key, term, mesh, live, delivery, audit, world, state: () => shell.state });
+
+const roundsOf = ({ options, journal, shell, live, intake, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
+	const { mesh, instance, log, world } = options;
+	return new Rounds({
+		mesh,
+		instance,
+		log,
+		journal,
+		intake,
+		live,
+		key,
+		term,
+		publish,
+		world,
+		state: () => shell.state,
+		stops: () => stops.listed(),
+	});
+};
+
 export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
@@ -284,7 +311,8 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
+	const unconnected = { link: undefined, outside: {}, where: { mqtt: "", http: () => "" } };
+	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, ...unconnected };
 	await shell.start(startRecords(options));
 	const audit = startAudit(options, notices);
 	let dispatcher: Dispatcher | undefined;
@@ -293,28 +321,19 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		intake,
 		key,
 		desk: deskOf(parts),
+		notice: (about, notice) => (notice === undefined ? notices.delete(about) : notices.set(about, notice)),
+		show: (outside) => {
+			parts.outside = { ...parts.outside, ...outside };
+		},
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
 			stops.connect(link, () => rounds?.hurry());
-			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
+			dispatcher = dispatcherOf(parts, audit, link);
 			await dispatcher.start();
-			rounds = new Rounds({
-				mesh,
-				instance: options.instance,
-				log,
-				journal,
-				intake,
-				live,
-				key,
-				term,
-				publish: link,
-				world,
-				state: () => shell.state,
-				stops: () => stops.listed(),
-			});
+			rounds = roundsOf(parts, link);
 			rounds.start();
 		},
 		close: async () => {
