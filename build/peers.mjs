@@ -19,6 +19,15 @@ const PEERS = {
 		program: "usr/lib/chromium/chromium",
 		libraries: ["pulseaudio"],
 	},
+	"redis-server": {
+		packages: ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1"],
+		program: "usr/bin/redis-server",
+	},
+	// A library: its folder goes into PYTHONPATH.
+	"python3-redis": {
+		packages: ["python3-redis", "python3-async-timeout", "python3-deprecated", "python3-packaging", "python3-wrapt"],
+		program: "usr/lib/python3/dist-packages/redis/__init__.py",
+	},
 };
 
 const onPath = (name) => {
