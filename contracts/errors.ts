@@ -112,6 +112,7 @@ export const ERRORS = {
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	NO_ROBOT_HERE: kind("operator", true, 3, "no robot answers at {path} ({detail}). Start one with `orion up --robot twin`, or name its folder with --data."),
 	ROBOT_REFUSED: kind("caller", false, 5, "the robot refuses ({why}) {detail}. Ask `orion robot status` what it is doing."),
 	PORT_CLOSED: kind(
 		"operator",
@@ -127,6 +128,12 @@ export const ERRORS = {
 	LEGS_COLLIDE: kind("caller", false, 5, "legs {leg} and {other} would stand {degrees} degrees apart; at least {minDegrees} are needed"),
 	BODY_LIMIT: kind("caller", false, 5, "{axis} of {found} is outside {min} to {max}"),
 	UNSTABLE: kind("caller", false, 5, "the centre of mass would stand {marginMm} mm inside its feet; at least {minMm} mm are needed"),
+	MOVER_NOT_HEARD: kind(
+		"peer",
+		true,
+		3,
+		"{node} was not heard as a node that moves within the last second. Check it with `orion node ls`; nothing moves meanwhile.",
+	),
 	STOP_NOT_HELD: kind("caller", false, 1, "{node} is not stopped: there is nothing to release."),
 	CUT_NEEDS_PRESENCE: kind("caller", false, 5, "{node} was cut by {by}, and a cut is released only at the node itself: `orion release {node} --local` there."),
 	NO_NODE_HERE: kind(

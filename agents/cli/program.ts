@@ -9,6 +9,7 @@ import { register as registerBroker } from "./broker.ts";
 import { careCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
+import { registerRobot } from "./robot-verbs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import type { StopOptions } from "./stop.ts";
 import { register as registerUp } from "./up.ts";
@@ -286,6 +287,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	readCommands(program, bind);
 	stopCommands(program, bind);
 	explainCommands(program, bind);
+	registerRobot(program, host, onExit);
 	changeCommands(program, bind);
 	careCommands(program, bind);
 	registerApprovals(program, bind);

@@ -16,6 +16,8 @@ export interface Host {
 	readonly env: Readonly<Record<string, string | undefined>>;
 	readonly user: string;
 	readonly wallMs: () => number;
+	/** Keys as they are pressed, and repeated while held; returns how to cease. Absent where there is no terminal. */
+	readonly keys?: (onKey: (key: string) => void) => () => void;
 	readonly askLine: (question: string) => Promise<string>;
 	/** Ctrl-C. */
 	readonly interrupted: AbortSignal;

@@ -16,6 +16,8 @@ interface Flags {
 	readonly config?: string;
 	readonly acceptLoss?: boolean;
 	readonly verbose?: boolean;
+	readonly robot?: string;
+	readonly robotModel: "fnk0052" | "fnk0031";
 }
 
 const LEVEL_SAYS: Readonly<Record<Level, string>> = {
@@ -35,6 +37,7 @@ Examples:
   orion up                              broker, core and this host as first node, on loopback, at N0
   orion up --config orion.yaml          with the services of that file supervised
   orion up --level N2                   SAFE repairs run by themselves
+  orion up --robot twin                 with a simulated hexapod: then orion robot view
   orion up --data /tmp/try --mqtt-port 0 --http-port 0 --json
 `;
 
@@ -47,6 +50,8 @@ export const register = (program: Command): void => {
 		.addOption(new Option("--level <level>", "autonomy level from now on (default: as it was; N0 on a fresh mesh)").choices(["N0", "N2", "N3"]))
 		.option("--config <file>", "configuration (default: orion.yaml here, else in the data folder)")
 		.option("--accept-loss", "start although the log is damaged, and record what is lost")
+		.option("--robot <driver>", "a robot at this host: twin (simulated), serial:PORT or guard:SOCKET")
+		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
 		.option("--verbose", "also show what the agent of this host says")
 		.addHelpText("after", EXAMPLES)
 		.action(async (_flags: unknown, command: Command) => {
@@ -106,6 +111,7 @@ const up = async (flags: Flags): Promise<void> => {
 		...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
 		...(flags.level === undefined ? {} : { level: flags.level }),
 		...(flags.config === undefined ? {} : { config: flags.config }),
+		...(flags.robot === undefined ? {} : { robot: { driver: flags.robot, model: flags.robotModel } }),
 		onPart: ({ part, detail, ms }) => {
 			if (json) line("part", { part, detail, ms });
 			else process.stdout.write(`  ${pc.green("OK")} ${part.padEnd(8)}${detail} ${pc.dim(`(${ms} ms)`)}\n`);

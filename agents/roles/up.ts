@@ -11,7 +11,7 @@ import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import { openAudit } from "./audit.ts";
-import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
+import { builtInFolder, type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
@@ -29,6 +29,8 @@ export interface UpOptions {
 	readonly level?: Level;
 	readonly config?: string;
 	readonly acceptLoss: boolean;
+	/** twin, serial:PORT or guard:SOCKET, and the model of the robot. */
+	readonly robot?: { readonly driver: string; readonly model: string };
 	/** Each part as it is ready, and what the agent says. */
 	readonly onPart: (part: { readonly part: string; readonly detail: string; readonly ms: number }) => void;
 	readonly onAgentLine: (line: string) => void;
@@ -218,7 +220,15 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 const openAgent = async ({ options, opened, say, config, mesh, node, register }: Start, core: Core, mqtt: string): Promise<boolean> => {
 	const folder = join(options.data, "agent");
 	await prepareAgent(folder, node, mesh, mqtt, core, register, config);
-	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine });
+	const { robot } = options;
+	if (robot !== undefined) {
+		const args = ["--driver", robot.driver, "--policy", join(builtInFolder(), "robots", `${robot.model}.yaml`)];
+		const actuator = startAgentProcess({ folder, onLine: options.onAgentLine, program: "actuator", args });
+		opened.add(() => actuator.stop());
+		const isReady = await actuator.ready(AGENT_READY_WITHIN_MS);
+		say("robot", `${robot.model} on ${robot.driver}${robot.driver === "twin" ? ", simulated" : ""}${isReady ? "" : ", still starting"}`);
+	}
+	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine, args: robot === undefined ? [] : ["--robot"] });
 	opened.add(() => agent.stop());
 	const ready = await agent.ready(AGENT_READY_WITHIN_MS);
 	const services = Object.keys(config.value.processes ?? {});

@@ -14,6 +14,7 @@ import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
 import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
+import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
 import { type JudgeAgain, Quarantine } from "./quarantine.ts";
@@ -93,6 +94,7 @@ interface Parts {
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
 	readonly stops: Stops;
+	readonly leases: MotionLeases;
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
 	readonly audit: Audit;
@@ -220,6 +222,9 @@ const deskOf = (parts: Parts): CoreDesk => {
 		},
 		retry: (incident, by) => retry(parts, incident, by),
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
+		openLease: (asked) => parts.leases.open(asked),
+		renewLease: (node, lease, signed) => parts.leases.renew(node, lease, signed),
+		endLease: (node, lease, signed) => parts.leases.end(node, lease, signed),
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		quarantine: quarantineOf(parts),
 		signAudit: () => parts.audit.sign(),
@@ -266,6 +271,9 @@ const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string,
 	return new Audit({ log, world, store, notice });
 };
 
+/** Of an order or a lease. */
+const newName = (): string => randomBytes(8).toString("hex");
+
 /** Every node that ever spoke may have something to stop. */
 const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stops =>
 	new Stops({
@@ -275,7 +283,7 @@ const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stop
 		state: () => shell.state,
 		foldedUpTo: () => shell.readUpTo,
 		nodes: () => [...new Set([...Object.keys(shell.state.nodes), ...live.nodes()])].sort(),
-		newOrder: () => randomBytes(8).toString("hex"),
+		newOrder: newName,
 	});
 
 /** What is recorded before the start itself: damage that was accepted, and the level that was asked for. */
@@ -307,7 +315,8 @@ const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: P
 /** Before there is a broker. */
 const NOWHERE: Parts["where"] = { mqtt: "", http: () => "" };
 
-export const openCore = async (options: CoreOptions): Promise<Core> => {
+/** Every part of core, each given the others that it needs; nothing runs yet. */
+const partsOf = async (options: CoreOptions): Promise<Parts> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
 	const term = await raiseTerm(world.files, key.keyId);
@@ -323,7 +332,29 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	});
 	const stops = stopsOf(journal, live, world, shell);
 	const audit = auditOf(options, notices);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, audit, link: undefined, where: NOWHERE };
+	const leases = new MotionLeases({ mesh, key, journal, live, world, newLease: newName });
+	return {
+		options,
+		journal,
+		shell,
+		live,
+		intake,
+		key,
+		term,
+		notices,
+		stops,
+		leases,
+		tally,
+		audit,
+		link: undefined,
+		where: NOWHERE,
+	};
+};
+
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+	const { log, mesh, world } = options;
+	const parts = await partsOf(options);
+	const { journal, shell, live, intake, key, term, notices, stops, leases, audit } = parts;
 	await shell.start(startRecords(options));
 	audit.start();
 	let dispatcher: Dispatcher | undefined;
@@ -343,6 +374,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
+			leases.connect(link);
 			stops.connect(link, () => rounds?.hurry());
 			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
@@ -351,6 +383,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		},
 		close: async () => {
 			stops.close();
+			leases.close();
 			await rounds?.stop();
 			audit.end();
 			await dispatcher?.stop();

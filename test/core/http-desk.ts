@@ -217,6 +217,9 @@ export class DeskWorld {
 				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
 				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
 			},
+			openLease: async ({ node }) => fail("MOVER_NOT_HEARD", { node }),
+			renewLease: (node) => fail("MOVER_NOT_HEARD", { node }),
+			endLease: (node) => fail("MOVER_NOT_HEARD", { node }),
 			release: async (node, by, via) => {
 				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
 				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });

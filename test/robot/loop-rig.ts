@@ -31,7 +31,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 	/** Core is heard. */
 	isLinked = true;
 
-	constructor(line: Line, driver: RobotDriver, found: KeptArming = { armed: false, armEpoch: 0 }) {
+	constructor(line: Line, driver: RobotDriver, found: KeptArming = { armed: false, latched: false, armEpoch: 0 }) {
 		this.line = line;
 		this.driver = driver;
 		this.loop = new ActuatorLoop({

@@ -18,7 +18,7 @@ describe("the control loop over the leg board", () => {
 		expect(rig.kind).toBe("off");
 		expect(rig.loop.arm(7)).toMatchObject({ ok: false, fault: { facts: { why: "other-epoch" } } });
 		expect(rig.loop.arm(0)).toEqual({ ok: true, value: undefined });
-		expect(rig.kept).toEqual([{ armed: true, armEpoch: 1 }]);
+		expect(rig.kept).toEqual([{ armed: true, latched: false, armEpoch: 1 }]);
 		expect(rig.line.board.outputsOn).toBe(false);
 		await rig.turns(4_000);
 		expect(rig.kinds).toEqual(["off", "rising", "armed"]);
@@ -107,6 +107,8 @@ describe("the control loop over the leg board", () => {
 		rig.loop.order("cut", false);
 		await rig.turns(1_200);
 		expect(rig.kind).toBe("cut");
+		// A restart is no presence.
+		expect(rig.kept.at(-1)).toMatchObject({ armed: false, latched: true });
 		expect(rig.loop.presence().ok).toBe(true);
 		expect(rig.kind).toBe("off");
 	});
