@@ -25,10 +25,14 @@ export class Bucket {
 		return this.#left >= 0 ? 0 : (-this.#left / this.#perSecond) * 1_000;
 	}
 
+	has(nowMs: number): boolean {
+		this.#refill(nowMs);
+		return this.#left >= 1;
+	}
+
 	/** True, and one token less, if there is one. */
 	take(nowMs: number): boolean {
-		this.#refill(nowMs);
-		if (this.#left < 1) return false;
+		if (!this.has(nowMs)) return false;
 		this.#left -= 1;
 		return true;
 	}

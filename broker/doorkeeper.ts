@@ -76,14 +76,10 @@ export class Doorkeeper implements Door {
 		const identity = found.value;
 		if (password === undefined) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
 		const guess = `${remote} ${identity.node}`;
-		if (!this.#guesses.mayTry(guess, this.#now())) return { ok: false, fault: fault("PASSWORDS_WRONG", { node: identity.node, address: remote }) };
-		const right = await this.#checks
-			.pass(() => this.#isRight(identity.node, password))
-			.catch((error: unknown) => {
-				this.#guesses.tried(guess, undefined, this.#now());
-				throw error;
-			});
-		this.#guesses.tried(guess, right, this.#now());
+		const known = this.#options.credentials.remembers?.(identity.node, password) === true;
+		if (!known && !this.#guesses.mayTry(guess, this.#now())) return { ok: false, fault: fault("PASSWORDS_WRONG", { node: identity.node, address: remote }) };
+		const right = await this.#checks.pass(() => this.#isRight(identity.node, password));
+		if (right === false) this.#guesses.wasWrong(guess, this.#now());
 		if (right === undefined) return { ok: false, fault: fault("BROKER_BUSY", { detail: "too many at once" }) };
 		if (!right) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
 		if (will === undefined) return { ok: true, identity };

@@ -20,7 +20,7 @@ export type Judgement =
 
 /** Types by channel, as `family.name` or `family.*`. A channel without a row carries no envelope. */
 const TYPES: Readonly<Partial<Record<NodeChannel, readonly string[]>>> = {
-	evt: ["alert.*", "process.*", "host.*", "log.loss"],
+	evt: ["alert.*", "alone.*", "process.*", "service.*", "host.*", "log.loss"],
 	tlm: ["host.metrics"],
 	pulse: ["node.pulse"],
 	state: ["node.state"],
@@ -28,8 +28,8 @@ const TYPES: Readonly<Partial<Record<NodeChannel, readonly string[]>>> = {
 	about: ["node.about"],
 	ack: ["action.receipt"],
 };
-/** What only the node itself may say: its own account of what it had to drop. */
-const NODE_ONLY: readonly string[] = ["log.loss"];
+/** What only the node itself may say: its own account of what it had to drop, and of what it did without core. */
+const NODE_ONLY: readonly string[] = ["alone.acted", "alone.ended", "alone.refused", "log.loss"];
 /** How a node numbers and dates what goes into the log. */
 const NUMBERED: readonly (keyof Envelope)[] = ["session", "lane", "seq"];
 const DATED: readonly (keyof Envelope)[] = ["mono", "time"];

@@ -14,7 +14,7 @@ const HASH_BYTES = 32;
 /** What a stored hash may ask of us: beyond this somebody tampered with the file. */
 const MEMORY_BYTES_MAX = 256 * 1_024 * 1_024;
 const PASSWORD_BYTES_MAX = 1_024;
-const REMEMBERED_MS = 60_000;
+const REMEMBERED_MS = 600_000;
 const REMEMBERED_MAX = 1_024;
 
 interface Stored {
@@ -55,15 +55,22 @@ export const verifyPassword = async (password: Uint8Array, stored: string): Prom
 
 export type VerifyPassword = (password: Uint8Array, stored: string) => Promise<boolean>;
 
+export interface RememberingVerifier extends VerifyPassword {
+	/** Without the price of a check; false says nothing. */
+	remembers(password: Uint8Array, stored: string): boolean;
+}
+
 /**
- * As verifyPassword, and right answers are remembered for a minute under a hash with a key that dies with this process. The stored
+ * As verifyPassword, and right answers are remembered for ten minutes under a hash with a key that dies with this process. The stored
  * text is part of what is remembered, so that a password that was renewed or taken away is wrong at once. Wrong answers cost the full price each time.
  */
-export const rememberingVerifier = (now: () => number, verify: VerifyPassword = verifyPassword): VerifyPassword => {
+export const rememberingVerifier = (now: () => number, verify: VerifyPassword = verifyPassword): RememberingVerifier => {
 	const key = randomBytes(32);
 	const goodUntil = new Map<string, number>();
-	return async (password, stored) => {
-		const name = createHmac("sha256", key).update(`${stored.length}:${stored}`).update(password).digest("base64");
+	const nameOf = (password: Uint8Array, stored: string): string =>
+		createHmac("sha256", key).update(`${stored.length}:${stored}`).update(password).digest("base64");
+	const check: VerifyPassword = async (password, stored) => {
+		const name = nameOf(password, stored);
 		if ((goodUntil.get(name) ?? 0) > now()) return true;
 		goodUntil.delete(name);
 		if (!(await verify(password, stored))) return false;
@@ -71,4 +78,5 @@ export const rememberingVerifier = (now: () => number, verify: VerifyPassword = 
 		goodUntil.set(name, now() + REMEMBERED_MS);
 		return true;
 	};
+	return Object.assign(check, { remembers: (password: Uint8Array, stored: string) => (goodUntil.get(nameOf(password, stored)) ?? 0) > now() });
 };

@@ -47,6 +47,8 @@ export interface Intake {
 
 export interface Credentials {
 	check(username: string, password: Uint8Array): Promise<boolean>;
+	/** True if it was right a short while ago and costs nothing to check: who is known is not kept out by who guesses. */
+	remembers?(username: string, password: Uint8Array): boolean;
 }
 
 /** A connection that was refused or closed for what it sent: for the operator's eyes. */

@@ -1,5 +1,5 @@
 // The one place that hashes: RFC 8785 canonical JSON and SHA-256.
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import canonicalizeJson from "canonicalize";
 import { assert } from "./result.ts";
 
@@ -23,6 +23,9 @@ export const canonicalText = (value: unknown): string => {
 
 /** SHA-256 of bytes or text, as lower-case hex. */
 export const sha256Hex = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
+
+/** SHA-256 of bytes, as bytes: for trees and chains, where it is asked many times. */
+export const sha256Bytes = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
 
 /** Digest of a JSON value, independent of key order: `sha256:<hex>`. */
 export const digest = (value: unknown): string => `sha256:${sha256Hex(canonicalText(value))}`;

@@ -3,6 +3,9 @@ import { derivedId } from "../contracts/digest.ts";
 import type { Envelope } from "../contracts/envelope.ts";
 import { assert } from "../contracts/result.ts";
 import { isoTime } from "../contracts/time.ts";
+import { decideApprovals } from "./approvals/approvals.ts";
+import { foldApprovals } from "./approvals/fold.ts";
+import { decideUndo } from "./approvals/undo.ts";
 import { decideDecisions, foldDecisions } from "./brain/brain.ts";
 import { decideAllowances, foldAllowances } from "./commander/allowance.ts";
 import { foldRuns } from "./commander/fold.ts";
@@ -47,7 +50,7 @@ const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState => 
 };
 
 /** Everything that may change the state, in order: what is so (symptoms) before what follows from it. */
-const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldPresence, foldStops, foldIncidents, foldDecisions, foldRuns, foldAllowances] as const;
+const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldPresence, foldStops, foldIncidents, foldDecisions, foldApprovals, foldRuns, foldAllowances] as const;
 
 /** Pure: the state after a record, whether it is an input or a recorded output. */
 export const fold = (state: EngineState, record: Recorded): EngineState => FOLDS.reduce((folded, next) => next(folded, record), state);
@@ -57,6 +60,8 @@ const incidentId = (causeId: string, symptom: string): string => `inc-${derivedI
 const decideParts = (state: EngineState, record: Recorded): readonly Draft[] => [
 	...decideIncidents(state, record, (symptom) => incidentId(record.envelope.id, symptom)),
 	...decideDecisions(state, record),
+	...decideApprovals(state, record),
+	...decideUndo(state, record),
 	...decideRuns(state, record),
 	...decideAllowances(state, record),
 ];

@@ -20,6 +20,10 @@ export interface ActionRule extends Row {
 	readonly withinMs: number;
 	readonly undo: "left-as-found" | "impossible";
 	readonly undoSays: string;
+	/** The action with which a person takes it back. */
+	readonly inverse?: string;
+	/** What it touches, for a person. */
+	readonly blast?: string;
 	readonly cooldownMs: number;
 	readonly budgetPerHour: number;
 	readonly breakerFailures: number;
@@ -37,6 +41,8 @@ export interface GateRow extends Row {
 
 export interface RemedyRow extends Row {
 	readonly rule: string;
+	/** Only for incidents with this key; absent: for every incident of the rule. */
+	readonly key?: string;
 	readonly action: string;
 	readonly with: Readonly<Record<string, string>>;
 	readonly says: string;
@@ -79,6 +85,17 @@ export interface Limits {
 	readonly askTimesMax: number;
 }
 
+/** How a person is asked. */
+export interface ApprovalLimits {
+	readonly decideWithinMs: number;
+	readonly executeWithinMs: number;
+	readonly askAgainAfterMs: number;
+	readonly askTimesMax: number;
+	readonly asksPerHour: number;
+	readonly forgetAfterMs: number;
+	readonly keepMax: number;
+}
+
 /** The content of a policy.activated record: plain JSON, so that its digest says which policy decided. */
 export interface Policy {
 	readonly actions: readonly ActionRule[];
@@ -88,6 +105,8 @@ export interface Policy {
 	readonly limits: Limits;
 	/** Absent in policies that were recorded before there was such a thing. */
 	readonly alone?: readonly AloneRow[];
+	/** Absent in policies of before there were approvals: then nobody is asked, and nothing that needs it is done. */
+	readonly approvals?: ApprovalLimits;
 }
 
 /** An action that no policy row names is RISKY. */
@@ -99,8 +118,10 @@ export const actionRule = (policy: Policy, action: string): ActionRule | undefin
 export const fill = (text: string, values: Readonly<Record<string, Scalar | undefined>>): string =>
 	text.replace(/\{(\w+)\}/g, (whole, name: string) => (values[name] === undefined ? whole : String(values[name])));
 
+const SERVICE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
 /**
- * What rows may speak of in an event: the fields of its data that are scalars, and its node.
+ * What rows may speak of in an event: the fields of its data that are scalars, the service that its labels name, and its node.
  * `node` is who sent it, whatever its data says: nobody raises a symptom for another node. Only core's own records (undefined) name one.
  */
 export const factsOf = (envelope: Envelope<RecordType>, node: string | undefined): Readonly<Record<string, Scalar | undefined>> => {
@@ -108,6 +129,8 @@ export const factsOf = (envelope: Envelope<RecordType>, node: string | undefined
 	for (const [name, value] of Object.entries(envelope.data)) {
 		if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") facts[name] = value;
 	}
+	const labelled = "labels" in envelope.data ? envelope.data.labels?.["service"] : undefined;
+	if (facts["service"] === undefined && labelled !== undefined && SERVICE.test(labelled)) facts["service"] = labelled;
 	if (node !== undefined) facts["node"] = node;
 	return facts;
 };

@@ -12,9 +12,9 @@ export type Draft<T extends RecordType = RecordType> = {
 	[K in T]: { readonly type: K; readonly part: Part; readonly subject?: string; readonly incident?: string; readonly data: RecordTypes[K] };
 }[T];
 
-export type Part = "guardian" | "brain" | "commander";
+export type Part = "guardian" | "brain" | "approvals" | "commander";
 
-const ENGINE_SOURCES: readonly string[] = ["/core/guardian", "/core/brain", "/core/commander"];
+const ENGINE_SOURCES: readonly string[] = ["/core/guardian", "/core/brain", "/core/approvals", "/core/commander"];
 
 /** Outputs of the engine are folded; only inputs are decided on. */
 export const isOutput = (envelope: Envelope): boolean => ENGINE_SOURCES.includes(envelope.source);

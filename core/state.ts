@@ -1,5 +1,9 @@
 // What the engine knows: plain JSON that a fold over the log builds, and nothing else may change.
+
+import type { RecordTypes } from "../contracts/envelope.ts";
 import type { ClockQuality } from "../contracts/time.ts";
+import type { ApprovalStatus } from "./approvals/machine.ts";
+import type { Allowance, Reconciliation } from "./commander/alone.ts";
 import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
@@ -94,6 +98,8 @@ export interface ActionRun {
 	readonly asked: number;
 	/** True once the symptom was seen clear while verifying. */
 	readonly cleared: boolean;
+	/** A person takes back what this approval allowed: done is done, no symptom has to clear. */
+	readonly undoes?: string;
 	readonly events: readonly number[];
 }
 
@@ -105,32 +111,6 @@ export interface Target {
 	readonly breakerUntilMs: number;
 	/** Engine times of the executions of the last hour. */
 	readonly executionsMs: readonly number[];
-}
-
-/** What one node was allowed to do alone, and did. */
-export interface Allowance {
-	/** Number of the newest grant; 0: none yet. */
-	readonly number: number;
-	/** Newest grant of which everything that was done under it is counted. */
-	readonly reconciled: number;
-	readonly left: Readonly<Record<string, number>>;
-	readonly counter: number;
-	readonly validMs: number;
-	/** Engine times at which core learnt of a use, by row; as long as they count. */
-	readonly usedMs: Readonly<Record<string, readonly number[]>>;
-	/** Records since the last reconciliation. */
-	readonly acted: readonly number[];
-	readonly refused: readonly number[];
-}
-
-export interface Reconciliation {
-	readonly node: string;
-	readonly grant: number;
-	readonly aloneMs: number;
-	readonly acted: readonly number[];
-	readonly refused: readonly number[];
-	readonly incidents: readonly string[];
-	readonly wallMs: number;
 }
 
 /** An order to stop that core keeps for a node, until the node says that it was released there. */
@@ -149,6 +129,42 @@ export interface StopView {
 	readonly releasing: readonly string[];
 	/** True once the node itself said that it is stopped. */
 	readonly said: boolean;
+}
+
+type Answer = RecordTypes["dev.orion.approval.decided.v1"];
+
+/** A question to a person, from when it was asked until it is forgotten. */
+export interface Approval {
+	readonly id: string;
+	readonly status: ApprovalStatus;
+	/** What was asked, word for word: an answer is bound to it. */
+	readonly asked: RecordTypes["dev.orion.approval.requested.v1"];
+	/** Of the incident, when it was asked. */
+	readonly title: string;
+	readonly severity: Severity;
+	readonly reopened: number;
+	readonly askedMs: number;
+	readonly askedWallMs: number;
+	/** Who looked at it, and how. */
+	readonly seen: readonly string[];
+	/** Answers that counted for nothing. */
+	readonly refusals: number;
+	/** The newest answer that counts; a yes counts only once engine time has moved on. */
+	readonly answer?: Pick<Answer, "verdict" | "by" | "via" | "why"> & { readonly position: number; readonly atMs: number };
+	/** Core was away for a time that nobody knows. */
+	readonly unsure: boolean;
+	/** Not answered, and a person has shown up since: it does not count against asking again. */
+	readonly forgiven: boolean;
+	readonly closedMs?: number;
+	readonly closedWallMs?: number;
+	readonly by?: string;
+	readonly via?: Answer["via"];
+	readonly why?: string;
+	readonly tookMs?: number;
+	/** What it led to. */
+	readonly action?: { readonly id: string; readonly end?: string; readonly undone?: string };
+	/** The action with which a person took it back. */
+	readonly undo?: { readonly id: string; readonly end?: string };
 }
 
 export interface EngineState {
@@ -174,6 +190,7 @@ export interface EngineState {
 	readonly bundlePosition: number;
 	/** Nodes that are stopped, or are to be. */
 	readonly stops: Readonly<Record<string, StopView>>;
+	readonly approvals: Readonly<Record<string, Approval>>;
 }
 
 export const emptyState = (mesh: string): EngineState => ({
@@ -194,6 +211,7 @@ export const emptyState = (mesh: string): EngineState => ({
 	reconciliations: [],
 	bundlePosition: 0,
 	stops: {},
+	approvals: {},
 });
 
 /** The row of a table under a key that came from outside: a node may be called `constructor`, and every object has one of those. */

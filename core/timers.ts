@@ -1,4 +1,6 @@
 // Decides when time itself may change something next, so that core writes a clock record then and not all the time.
+import { approvalTimers } from "./approvals/approvals.ts";
+import { askingTimers } from "./approvals/asking.ts";
 import { actionRule } from "./policy.ts";
 import { type EngineState, openIncidents } from "./state.ts";
 
@@ -36,6 +38,8 @@ function* guardTimers(state: EngineState): Iterable<number> {
 		yield breakerUntilMs;
 		for (const ms of executionsMs) yield ms + 3_600_000;
 	}
+	const limits = state.policy?.approvals;
+	if (limits !== undefined) yield* askingTimers(state, limits);
 }
 
 /** A use that no longer counts is given back. */
@@ -48,7 +52,7 @@ function* allowanceTimers(state: EngineState): Iterable<number> {
 /** Engine time of the earliest timer that is still ahead; undefined if only a new event can change anything. */
 export const nextTimerMs = (state: EngineState): number | undefined => {
 	let earliest: number | undefined;
-	for (const timers of [symptomTimers(state), actionTimers(state), guardTimers(state), allowanceTimers(state)]) {
+	for (const timers of [symptomTimers(state), actionTimers(state), guardTimers(state), approvalTimers(state), allowanceTimers(state)]) {
 		for (const at of timers) if (at > state.clock.engineMs && (earliest === undefined || at < earliest)) earliest = at;
 	}
 	return earliest;

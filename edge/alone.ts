@@ -233,6 +233,7 @@ export class Alone {
 		note("alone-acts", { row, action, left });
 		const command = `alone-${spent.grant}-${row}-${spent.used[row] ?? 0}`;
 		const outcome: Outcome = await runner.run(action, args, command);
+		note("alone-acted", { row, outcome: outcome.phase });
 		await emit("dev.orion.alone.acted.v1", {
 			grant: spent.grant,
 			row,
@@ -246,6 +247,7 @@ export class Alone {
 
 	async #refuse(about: string, wrong: Wrong, { row, action, args, reason }: Extract<AloneVerdict, { kind: "refuse" }>): Promise<void> {
 		this.#wrong.set(about, { ...wrong, refusedFor: reason });
+		this.#options.note("alone-refuses", { row, action, reason });
 		await this.#writeSpent({ ...this.#spent, refused: this.#spent.refused + 1 });
 		const { grant } = this.#spent;
 		await this.#options.emit("dev.orion.alone.refused.v1", { ...(grant === 0 ? {} : { grant }), row, action, args: { ...args }, reason });

@@ -21,12 +21,15 @@ export interface SafetyChannelOptions {
 	/** What the safe-stop is now; `order` is the newest order to stop that was heard. */
 	readonly safety: () => { readonly said: NodeSafety; readonly order: string | undefined };
 	readonly onStop: (verb: StopVerb, bytes: Uint8Array) => void;
+	/** Of a node that moves: leases reach it here, and it says more often that it is there. */
+	readonly onLease?: (bytes: Uint8Array) => void;
 	readonly onBeacon: (bytes: Uint8Array) => void;
 	readonly onUp: () => void;
 	readonly onDown: () => void;
 }
 
 const PULSE_EVERY_MS = 1_000;
+const MOVER_PULSE_EVERY_MS = 100;
 const ALL = "all";
 const VERBS: readonly StopVerb[] = ["stop", "cut"];
 /** Whole seconds are the least that the library can do; the beacon is what notices a silence sooner. */
@@ -171,6 +174,7 @@ export class SafetyChannel {
 		const verb = this.#orders.get(topic);
 		if (verb === undefined) {
 			if (topic === CORE_TOPICS.beacon) this.#options.onBeacon(bytes);
+			else if (topic === nodeTopic(this.#options.node, "lease") && !retained) this.#options.onLease?.(bytes);
 			return;
 		}
 		// What was kept is an order of yesterday: whoever means now says it now, and core lists what still holds.
@@ -185,9 +189,15 @@ export class SafetyChannel {
 		const init = this.#greeting === undefined ? [] : [{ topic: this.#topic, bytes: this.#state("init", this.#greeting) }];
 		for (const { topic, bytes } of [...before, ...init]) void this.#say(connection, topic, bytes).catch(() => undefined);
 		this.#saySafety(connection);
-		await connection.subscribe([{ topic: CORE_TOPICS.beacon, qos: 0 }, ...[...this.#orders.keys()].map((topic) => ({ topic, qos: 1 as const }))]);
+		await connection.subscribe([{ topic: CORE_TOPICS.beacon, qos: 0 }, ...this.#filters()]);
 		this.#beat(connection);
 		this.#options.onUp();
+	}
+
+	#filters(): readonly { readonly topic: string; readonly qos: 0 | 1 }[] {
+		const { node, onLease } = this.#options;
+		const orders = [...this.#orders.keys()].map((topic) => ({ topic, qos: 1 as const }));
+		return onLease === undefined ? orders : [...orders, { topic: nodeTopic(node, "lease"), qos: 0 }];
 	}
 
 	#down(): void {
@@ -198,12 +208,13 @@ export class SafetyChannel {
 	#beat(connection: Connection): void {
 		const { voice, node, safety } = this.#options;
 		const { said, order } = safety();
-		connection.publish(nodeTopic(node, "pulse"), voice.pulse(said.state, order), { qos: 0, retain: false }).catch(() => undefined);
+		connection.publish(nodeTopic(node, "pulse"), voice.pulse(said, order), { qos: 0, retain: false }).catch(() => undefined);
 	}
 
 	#pulse(): void {
 		const { connection } = this.#kept;
 		if (connection !== undefined) this.#beat(connection);
-		this.#cancelPulse = this.#options.timers.after(PULSE_EVERY_MS, () => this.#pulse());
+		const everyMs = this.#options.onLease === undefined ? PULSE_EVERY_MS : MOVER_PULSE_EVERY_MS;
+		this.#cancelPulse = this.#options.timers.after(everyMs, () => this.#pulse());
 	}
 }

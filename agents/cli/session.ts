@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import picocolors from "picocolors";
 import { sayDuration } from "../../contracts/time.ts";
+import { wrap } from "./layout.ts";
 import { findMesh, type MeshClient } from "./mesh-client.ts";
 
 /** What the command line needs of the process that it runs in; tests pass their own. */
@@ -66,6 +67,11 @@ export class Session {
 
 	say(text: string): void {
 		this.host.out(`${text}\n`);
+	}
+
+	/** A sentence, in lines that the terminal can show. */
+	tell(text: string): void {
+		this.say(wrap(text, this.width, ""));
 	}
 
 	/** One versioned JSON document a line. */

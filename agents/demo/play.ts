@@ -15,15 +15,32 @@ if (!existsSync(join(process.argv[2], "disk"))) {
 setInterval(() => {}, 60_000);
 `;
 
-const INDEXER = `setInterval(() => {}, 60_000);
+const IDLES = `setInterval(() => {}, 60_000);
 `;
 
-export const PLAY: Play = {
+export interface ShippedPolicies {
+	readonly actions: string;
+	readonly autonomy: string;
+	readonly approvals: string;
+}
+
+/** A shipped policy with something else in it; what is not there would be a demo of something else. */
+const changed = (text: string, from: string, to: string): string => {
+	if (!text.includes(from)) throw new Error(`the shipped policy does not say ${from}`);
+	return text.replace(from, to);
+};
+
+/** The shipped policies, but for shorter waits, three seconds to decide, and one use alone instead of two, so that the story takes less than a minute. */
+export const playWith = ({ actions, autonomy, approvals }: ShippedPolicies): Play => ({
 	services: (folder, webPort) => ({
 		web: [process.execPath, `${folder}/web.mjs`, String(webPort)],
 		database: [process.execPath, `${folder}/database.mjs`, folder],
 		indexer: [process.execPath, `${folder}/indexer.mjs`],
 	}),
-	programs: { "web.mjs": WEB, "database.mjs": DATABASE, "indexer.mjs": INDEXER, disk: "" },
-	policies: {},
-};
+	programs: { "web.mjs": WEB, "database.mjs": DATABASE, "indexer.mjs": IDLES, "pump.mjs": IDLES, disk: "" },
+	policies: {
+		"policies/actions.yaml": changed(actions, "cooldown: 5s", "cooldown: 1s"),
+		"policies/autonomy.yaml": changed(autonomy, "uses: 2", "uses: 1"),
+		"policies/approvals.yaml": changed(approvals, "decideWithin: 10min", "decideWithin: 3s"),
+	},
+});

@@ -1,6 +1,6 @@
 // Connects the demo to a mesh of its own: a real `orion up` on free ports in a folder of its own, with real services, removed afterwards.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,12 +8,15 @@ import { createInterface } from "node:readline";
 import type { Envelope, RecordType } from "../../contracts/envelope.ts";
 import { OrionError } from "../../contracts/errors.ts";
 import { findMesh, type MeshClient } from "../cli/mesh-client.ts";
+import { SecondNode } from "./second-node.ts";
 import { type Seen, Watch } from "./watch.ts";
 
 export interface StageOptions {
 	/** The program that is this command line, and what Node is given to run it. */
 	readonly program: string;
 	readonly nodeArgs: readonly string[];
+	/** The bundled agent. */
+	readonly agent: string;
 	readonly signal: AbortSignal;
 }
 
@@ -83,6 +86,7 @@ export class Stage {
 	#mesh: ChildProcess | undefined;
 	#ended: Promise<void> = Promise.resolve();
 	#client: MeshClient | undefined;
+	readonly #more: SecondNode[] = [];
 	#said = "";
 
 	private constructor(folder: string, ports: readonly [mqtt: number, http: number, web: number], services: readonly string[], options: StageOptions) {
@@ -189,6 +193,44 @@ export class Stage {
 		return pid !== undefined && isAlive(pid) ? pid : undefined;
 	}
 
+	/** A second node, with services of its own; it stays until the demo ends. */
+	async addNode(name: string, services: Readonly<Record<string, readonly string[]>>): Promise<SecondNode> {
+		const credential = await this.client.post<{ readonly username: string; readonly password: string }>("/nodes", { node: name, by: "demo" });
+		const node = await SecondNode.start({
+			name,
+			folder: join(this.folder, "nodes", name),
+			program: this.#options.agent,
+			mqttPort: this.#ports[0],
+			credential: { username: credential.username, password: credential.password },
+			likeNodeFile: join(this.data, "agent/node.json"),
+			processes: Object.fromEntries(Object.entries(services).map(([service, command]) => [service, { command }])),
+		});
+		this.#more.push(node);
+		return node;
+	}
+
+	/** The process that runs a script of the demo's folder, seen in the process table: a node that is cut off tells nobody. */
+	scriptPid(script: string): number | undefined {
+		const path = join(this.folder, script);
+		return readdirSync("/proc")
+			.filter((name) => /^\d+$/.test(name))
+			.map(Number)
+			.find((pid) => {
+				try {
+					return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(path) && isAlive(pid);
+				} catch {
+					return false;
+				}
+			});
+	}
+
+	killScript(script: string): number {
+		const pid = this.scriptPid(script);
+		if (pid === undefined) throw new Error(`${script} does not run`);
+		process.kill(pid, "SIGKILL");
+		return pid;
+	}
+
 	/** Waits for a record; `what` is told when it does not come. */
 	see<T extends RecordType>(what: string, type: T, after: number, matches?: (envelope: Envelope<T>) => boolean): Promise<Seen<T>> {
 		return this.watch.next(type, after, { what, withinMs: FACT_WITHIN_MS, signal: this.#options.signal }, matches);
@@ -225,6 +267,7 @@ export class Stage {
 
 	/** Stops the mesh and its services in order, and removes the folder, unless it is to be kept. */
 	async close(keep: boolean): Promise<void> {
+		for (const node of this.#more) await node.close(STOP_WITHIN_MS);
 		const child = this.#mesh;
 		if (child !== undefined && child.exitCode === null && child.signalCode === null) {
 			child.kill("SIGINT");

@@ -6,7 +6,7 @@ import { fail } from "../../contracts/errors.ts";
 import type { ConfigOrion } from "../../contracts/gen/types.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { checkYaml } from "../../core/service/checked-yaml.ts";
-import { type LoadedPolicy, loadPolicy, missingPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
+import { type LoadedPolicy, loadPolicy, missingPolicy, POLICY_FILES, type PolicyFile, type PolicyTexts } from "../../core/service/policies.ts";
 import { readText } from "./kept-files.ts";
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
@@ -43,6 +43,9 @@ export const builtInFolder = (): string => {
 	return here.endsWith("roles") ? join(here, "../../policies") : join(here, "../policies");
 };
 
+/** The text of a policy as it is shipped. */
+export const shippedPolicyText = (name: PolicyFile): Promise<string> => readFile(join(builtInFolder(), name), "utf8");
+
 /** Built-in policy files, each replaced by the one of the same name in the configured folder. Fault: POLICY_INVALID. */
 export const readPolicies = async (config: FoundConfig): Promise<Result<LoadedPolicy>> => {
 	const own = config.value.policies === undefined ? undefined : resolve(config.file === undefined ? "." : dirname(config.file), config.value.policies);
@@ -54,7 +57,7 @@ export const readPolicies = async (config: FoundConfig): Promise<Result<LoadedPo
 			continue;
 		}
 		try {
-			texts[name] = { shownAs: `policies/${name}`, text: await readFile(join(builtInFolder(), name), "utf8") };
+			texts[name] = { shownAs: `policies/${name}`, text: await shippedPolicyText(name) };
 		} catch (error) {
 			return missingPolicy(`policies/${name}`, `cannot be read (${error instanceof Error ? error.message : "unknown"})`);
 		}

@@ -75,6 +75,10 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 			await save();
 			return ok({ node });
 		},
+		remembers: (username, password) => {
+			const row = rows.get(username);
+			return row !== undefined && verify.remembers(password, row.password);
+		},
 		check: async (username, password) => {
 			const row = rows.get(username);
 			return row !== undefined && (await verify(password, row.password));

@@ -1,7 +1,7 @@
 // Composition root of `orion up`: log, core, broker and HTTP in this process, the agent of this host in its own. Chooses adapters, decides nothing.
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Broker, openBroker } from "../../broker/broker.ts";
 import { type Fault, OrionError } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
@@ -10,13 +10,16 @@ import { openHttp } from "../../core/service/http.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
+import { openAudit } from "./audit.ts";
 import { builtInFolder, type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
+import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
 export interface UpOptions {
@@ -77,7 +80,8 @@ class Opened {
 	}
 }
 
-const linkTo = (broker: Broker) => ({
+const linkTo = (broker: Broker, mesh: string) => ({
+	judge: judgeAgain(mesh),
 	publish: broker.publish,
 	deliver: broker.deliver,
 	drop: broker.drop,
@@ -145,7 +149,22 @@ const openInside = async ({ options, opened, say, mesh, node, instance, world, r
 	say("log", `${log.head()} records in ${join(data, "log")}`);
 	const readPolicy = () => rereadPolicies(options);
 	const asked = level === undefined ? {} : { level };
-	const core = await openCore({ log, mesh, code: VERSION, data, host: node, instance, policy, readPolicy, register, world, losses: log.losses, ...asked });
+	const audit = await openAudit({ data, mesh, log, kept: world.files });
+	const core = await openCore({
+		log,
+		audit,
+		mesh,
+		code: VERSION,
+		data,
+		host: node,
+		instance,
+		policy,
+		readPolicy,
+		register,
+		world,
+		losses: log.losses,
+		...asked,
+	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
 	return core;
@@ -179,11 +198,20 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
 	const page = await readPage();
 	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, ...(page === undefined ? {} : { page }) });
+	let chat: OpenChat | undefined;
+	const shown = page === undefined ? {} : { page };
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, chat: () => chat, ...shown });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	await core.connect(linkTo(broker), { mqtt, http: () => httpUrl });
+	await core.connect(linkTo(broker, mesh), { mqtt, http: () => httpUrl });
+	const { telegram } = config.value;
+	if (telegram !== undefined) {
+		const opening = await openTelegram(core, world, telegram, resolve(config.file === undefined ? "." : dirname(config.file), telegram.tokenFile));
+		chat = opening;
+		opened.add(() => opening.close());
+		say("telegram", `asks ${telegram.admins?.length ?? 0} named admins and those who were invited`);
+	}
 	await writeRunFile(options.data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
 	opened.add(() => removeRunFile(options.data));
 	return { mqtt, http: httpUrl, tokenFile };

@@ -1,5 +1,6 @@
 // Decides what may be done about one incident: the remedy, the gate row for its risk and the level, the guards, and what would change the answer.
 import type { RecordTypes } from "../../contracts/envelope.ts";
+import { askingGuard } from "../approvals/asking.ts";
 import { type ActionRule, actionRule, fill, type GateRow, type Level, type Policy, type RemedyRow, type Risk, riskOf, type Scalar } from "../policy.ts";
 import { type EngineState, type Incident, rowOf, type Symptom } from "../state.ts";
 import { type Guard, guardsOf, targetKey } from "./guards.ts";
@@ -59,10 +60,22 @@ interface Plan {
 	readonly gate: GateRow | undefined;
 }
 
+const namesOf = ({ node, service }: Incident): Readonly<Record<string, string | undefined>> => ({ node, service });
+
+/** The first row that speaks of the incident's rule and, if it names one, of its key. */
+export const remedyFor = (policy: Policy, incident: Incident): RemedyRow | undefined =>
+	policy.remedies.find(({ rule, key }) => rule === incident.rule && (key === undefined || `${rule}:${fill(key, namesOf(incident))}` === incident.key));
+
+/** What runs, as people read it. */
+export const sayPlan = (name: string, args: Readonly<Record<string, Scalar>>, node: string): string => {
+	const said = Object.entries(args).map(([arg, value]) => `${arg} ${String(value)}`);
+	return `${name}${said.length === 0 ? "" : ` (${said.join(", ")})`} on ${node}`;
+};
+
 const planFor = (policy: Policy, level: Level, incident: Incident): Plan | undefined => {
-	const remedy = policy.remedies.find((row) => row.rule === incident.rule);
+	const remedy = remedyFor(policy, incident);
 	if (remedy === undefined) return undefined;
-	const names = { node: incident.node, service: incident.service };
+	const names = namesOf(incident);
 	const args = Object.fromEntries(Object.entries(remedy.with).map(([name, text]) => [name, fill(text, names)]));
 	const risk = riskOf(policy, remedy.action);
 	return { remedy, args, risk, action: actionRule(policy, remedy.action), gate: gateRow(policy, level, risk) };
@@ -76,7 +89,8 @@ const verdictOf = (plan: Plan, guards: readonly Guard[], what: string): Pick<Dec
 	if (gate.verdict === "refused") return { verdict: "refused", why: `Not done: ${what}. ${gate.says}.` };
 	const blocked = guards.find((guard) => !guard.ok);
 	if (blocked?.guard === "breaker") return { verdict: "ask", why: `Stopped trying: ${what}. The breaker is ${blocked.detail}. A person is needed.` };
-	if (gate.verdict === "ask") return { verdict: "ask", why: `Not done: ${what}. ${gate.says}.` };
+	if (blocked?.guard === "approval") return { verdict: "wait", why: `Waiting to ask: ${what}. ${blocked.detail}.` };
+	if (blocked === undefined && gate.verdict === "ask") return { verdict: "ask", why: `Asking first: ${what}. ${gate.says}.` };
 	if (blocked !== undefined) return { verdict: "wait", why: `Waiting to do: ${what}. ${blocked.guard}: ${blocked.detail}.` };
 	return { verdict: "act", why: `Doing: ${what}. ${gate.says}.` };
 };
@@ -92,9 +106,9 @@ export const decideAbout = (state: EngineState, policy: Policy, incident: Incide
 		return { ...base, verdict: "nothing", why, rows: rowsOf(policy, incident, undefined, undefined, undefined), guards: [], change };
 	}
 	const { remedy, args, risk, action, gate } = plan;
-	const guards = action === undefined ? [] : guardsOf(state, incident, action, args);
-	const said = Object.entries(args).map(([name, value]) => `${name} ${String(value)}`);
-	const what = `${remedy.action}${said.length === 0 ? "" : ` (${said.join(", ")})`} on ${incident.node}`;
+	const asking = gate?.verdict === "ask" ? [askingGuard(state, incident, remedy.action, args, policy.approvals)] : [];
+	const guards = action === undefined ? [] : [...guardsOf(state, incident, action, args), ...asking];
+	const what = sayPlan(remedy.action, args, incident.node);
 	const change = [...otherLevels(policy, state.level, risk, gate), ...guards.filter((guard) => !guard.ok).map(sayGuard)].slice(0, 16);
 	const rows = rowsOf(policy, incident, remedy, action, gate);
 	return { ...base, ...verdictOf(plan, guards, what), action: remedy.action, args, risk, rows, guards: [...guards], change };

@@ -4,7 +4,8 @@ import type { RecordTypes } from "../../contracts/envelope.ts";
 import { type Envelope, nodeOfSource, sessionCounter } from "../../contracts/envelope.ts";
 import type { Policy } from "../policy.ts";
 import { type Draft, draft, type Recorded } from "../record.ts";
-import { type Allowance, type EngineState, put, rowOf, without } from "../state.ts";
+import { type EngineState, put, rowOf, without } from "../state.ts";
+import type { Allowance } from "./alone.ts";
 
 type Granted = RecordTypes["dev.orion.allowance.granted.v1"];
 

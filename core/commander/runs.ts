@@ -5,11 +5,58 @@ import { freshTarget, targetKey } from "../brain/guards.ts";
 import { isRaised, ruleOf } from "../guardian/symptoms.ts";
 import { type ActionRule, actionRule } from "../policy.ts";
 import { type Draft, draft, type Recorded } from "../record.ts";
-import { type ActionRun, type EngineState, rowOf } from "../state.ts";
+import { type ActionRun, type EngineState, type Incident, rowOf } from "../state.ts";
 
 type End = RecordTypes["dev.orion.action.closed.v1"]["end"];
 
 const PART = "commander";
+
+interface Allowed {
+	readonly incident: Incident;
+	readonly rule: ActionRule;
+	readonly decision: string;
+	readonly args: ActionRun["args"];
+	readonly session: string;
+	/** What the action's id follows from: the same leave gives the same action, and so never two. */
+	readonly cause: string;
+	readonly notAfterMs: number;
+	readonly approval?: string;
+}
+
+const isClaimed = (state: EngineState, incident: string, target: string): boolean =>
+	Object.values(state.actions).some((run) => run.target === target || run.incident === incident);
+
+const requested = (state: EngineState, { incident, rule, decision, args, session, cause, notAfterMs, approval }: Allowed): readonly Draft[] => {
+	if (isClaimed(state, incident.id, targetKey(rule.id, incident.node, args))) return [];
+	const data = {
+		action: `act-${derivedId(cause, 0).slice(0, 12)}`,
+		decision,
+		incident: incident.id,
+		node: incident.node,
+		name: rule.id,
+		args,
+		risk: rule.risk,
+		notAfterMs,
+		policyHash: state.policyHash,
+		attempt: incident.attempts + 1,
+		session,
+		...(approval === undefined ? {} : { approval }),
+	};
+	return [draft(PART, "dev.orion.action.requested.v1", data, incident.id, data.action)];
+};
+
+/** A person said yes, and the gates were asked once more: it is done once, and the answer's age counts. */
+const requestApproved = (state: EngineState, { data }: Envelope<"dev.orion.approval.closed.v1">): readonly Draft[] => {
+	const approval = rowOf(state.approvals, data.approval);
+	const incident = rowOf(state.incidents, data.incident);
+	if (data.end !== "approved" || incident === undefined || approval?.answer === undefined || approval.action !== undefined) return [];
+	const { name, decision, args, session, executeWithinMs } = approval.asked;
+	const rule = state.policy === null ? undefined : actionRule(state.policy, name);
+	if (rule === undefined) return [];
+	const leftMs = approval.answer.atMs + executeWithinMs - state.clock.engineMs;
+	const notAfterMs = Math.max(1, Math.min(rule.notAfterMs, leftMs));
+	return requested(state, { incident, rule, decision, args, session, cause: approval.id, notAfterMs, approval: approval.id });
+};
 
 /** The decision says act: the pre-check asks once more whether the symptom is still there and nothing else is under way. */
 const request = (state: EngineState, envelope: Envelope<"dev.orion.decision.made.v1">): readonly Draft[] => {
@@ -20,22 +67,7 @@ const request = (state: EngineState, envelope: Envelope<"dev.orion.decision.made
 	if (verdict !== "act" || incident?.status !== "open" || rule === undefined || node?.state !== "ready" || args === undefined) return [];
 	const symptom = state.symptoms[incident.key];
 	if (symptom === undefined || !isRaised(symptom, ruleOf(state, symptom), state.clock.engineMs)) return [];
-	const target = targetKey(rule.id, incident.node, args);
-	if (Object.values(state.actions).some((run) => run.target === target || run.incident === incidentId)) return [];
-	const data = {
-		action: `act-${derivedId(decision, 0).slice(0, 12)}`,
-		decision,
-		incident: incidentId,
-		node: incident.node,
-		name: rule.id,
-		args,
-		risk: rule.risk,
-		notAfterMs: rule.notAfterMs,
-		policyHash: state.policyHash,
-		attempt: incident.attempts + 1,
-		session: node.session,
-	};
-	return [draft(PART, "dev.orion.action.requested.v1", data, incidentId, data.action)];
+	return requested(state, { incident, rule, decision, args, session: node.session, cause: decision, notAfterMs: rule.notAfterMs });
 };
 
 const close = (state: EngineState, run: ActionRun, end: End, detail: string): Draft =>
@@ -127,6 +159,7 @@ const onReceipt = (state: EngineState, { data, source }: Envelope<"dev.orion.act
 	const said = [data.reason, data.detail].filter((part) => part !== undefined).join(": ");
 	switch (data.phase) {
 		case "done": {
+			if (run.undoes !== undefined) return [close(state, run, "verified", "a person took it back, and the node says that it is done")];
 			const rule = state.policy === null ? undefined : actionRule(state.policy, run.name);
 			const times = { clearForMs: rule?.clearForMs ?? 0, withinMs: rule?.withinMs ?? 0 };
 			return [draft(PART, "dev.orion.outcome.verifying.v1", { action: run.id, incident: run.incident, ...times }, run.incident, run.id)];
@@ -154,6 +187,8 @@ export const decideRuns = (state: EngineState, { envelope }: Recorded): readonly
 	switch (envelope.type) {
 		case "dev.orion.decision.made.v1":
 			return request(state, envelope);
+		case "dev.orion.approval.closed.v1":
+			return requestApproved(state, envelope);
 		case "dev.orion.action.receipt.v1":
 			return onReceipt(state, envelope);
 		case "dev.orion.action.undelivered.v1": {

@@ -1,19 +1,23 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { randomBytes } from "node:crypto";
-import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
+import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
 import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
+import { approvalDesk } from "./approvals-desk.ts";
+import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
 import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
+import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
+import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
 import { Stops } from "./stops.ts";
@@ -30,11 +34,15 @@ export interface NodeRegister {
 /** The broker as core uses it; given after core is open, because the broker asks core before it thanks anyone. */
 export interface BrokerLink extends Publish, Delivery {
 	drop(node: string): Promise<void>;
+	/** What today's rules say of a message that a client sent. */
+	readonly judge: JudgeAgain;
 	connected(node: string): boolean;
 }
 
 export interface CoreOptions {
 	readonly log: Log;
+	/** The files of the audit, or why they cannot be gone on with: then nothing is handed over to a node. */
+	readonly audit: Result<AuditStore>;
 	readonly mesh: string;
 	readonly code: string;
 	readonly data: string;
@@ -61,6 +69,12 @@ export interface Core {
 	readonly intake: CoreIntake;
 	readonly key: CoreKey;
 	readonly desk: CoreDesk;
+	/** Engine time now, milliseconds. */
+	engineMs(): number;
+	/** A record of one of core's own parts; resolves when it is durable and decided on. */
+	record<T extends RecordType>(source: `/core/${string}`, type: T, data: RecordTypes[T]): Promise<void>;
+	/** What an operator should know of one of core's parts now; undefined: nothing. */
+	notice(about: string, text: string | undefined): void;
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
 	/** An order to stop that came to the broker, after it was handed on. */
@@ -80,8 +94,10 @@ interface Parts {
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
 	readonly stops: Stops;
+	readonly leases: MotionLeases;
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
+	readonly audit: Audit;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
 
@@ -98,21 +114,40 @@ const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
 	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
 };
 
+const POST_EVENTS = "POST /events";
+
+/** A message in quarantine is judged by whoever judged it when it came. */
+const quarantineOf = (parts: Parts): Quarantine => {
+	const { options, journal, intake } = parts;
+	const { log, host } = options;
+	return new Quarantine({
+		records: (from, recordsMax) => journal.read(from, recordsMax),
+		ends: () => ({ first: log.first(), head: log.head() }),
+		judge: (clientId, topic, bytes) => {
+			if (topic !== POST_EVENTS) return parts.link?.judge(clientId, topic, bytes) ?? fail("LOG_CLOSED");
+			const judged = judgeSubmitted(bytes, host);
+			return judged.ok ? ok({ identity: { node: host, clientId }, topic, ...bySomebody(judged.value, bytes, host) }) : judged;
+		},
+		accept: (message) => intake.accept(message),
+		note: (settled) => journal.note("/core/operator", "dev.orion.quarantine.settled.v1", settled),
+	});
+};
+
+/** An operator who names no node speaks for the host at which he sits. */
+const bySomebody = (envelope: Envelope, bytes: Uint8Array, host: string): { readonly envelope: Envelope; readonly bytes: Uint8Array } => {
+	if (envelope.source !== "/core/operator") return { envelope, bytes };
+	const named = { ...envelope, source: `/nodes/${host}.operator` };
+	return { envelope: named, bytes: encodeEnvelope(named) };
+};
+
 const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType<CoreDesk["submit"]> => {
 	const judged = judgeSubmitted(bytes, options.host);
 	const sender = { node: options.host, clientId: `${options.host}.http` };
 	if (!judged.ok) {
-		await intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
+		await intake.quarantine({ identity: sender, topic: POST_EVENTS, bytes, fault: judged.fault });
 		return judged;
 	}
-	// An operator who names no node speaks for the host at which he sits.
-	const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
-	const kept = await intake.accept({
-		identity: sender,
-		topic: "POST /events",
-		envelope: named,
-		bytes: named === judged.value ? bytes : encodeEnvelope(named),
-	});
+	const kept = await intake.accept({ identity: sender, topic: POST_EVENTS, ...bySomebody(judged.value, bytes, options.host) });
 	if (kept.kind === "fork") return { ok: false, fault: kept.fault };
 	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
 };
@@ -187,8 +222,14 @@ const deskOf = (parts: Parts): CoreDesk => {
 		},
 		retry: (incident, by) => retry(parts, incident, by),
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
+		openLease: (asked) => parts.leases.open(asked),
+		renewLease: (node, lease, signed) => parts.leases.renew(node, lease, signed),
+		endLease: (node, lease, signed) => parts.leases.end(node, lease, signed),
 		release: (node, by, via) => parts.stops.release(node, by, via),
+		quarantine: quarantineOf(parts),
+		signAudit: () => parts.audit.sign(),
 		...nodeDesk(parts),
+		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };
@@ -225,6 +266,14 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 	return ok({ hash, changed });
 };
 
+const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
+	return new Audit({ log, world, store, notice });
+};
+
+/** Of an order or a lease. */
+const newName = (): string => randomBytes(8).toString("hex");
+
 /** Every node that ever spoke may have something to stop. */
 const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stops =>
 	new Stops({
@@ -234,7 +283,7 @@ const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stop
 		state: () => shell.state,
 		foldedUpTo: () => shell.readUpTo,
 		nodes: () => [...new Set([...Object.keys(shell.state.nodes), ...live.nodes()])].sort(),
-		newOrder: () => randomBytes(8).toString("hex"),
+		newOrder: newName,
 	});
 
 /** What is recorded before the start itself: damage that was accepted, and the level that was asked for. */
@@ -257,7 +306,17 @@ const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): reado
 	return [...lost, ...level];
 };
 
-export const openCore = async (options: CoreOptions): Promise<Core> => {
+/** What core says regularly, and to whom it may say it. */
+const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
+	const { mesh, instance, log, world } = options;
+	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state: () => shell.state, stops: () => stops.listed() });
+};
+
+/** Before there is a broker. */
+const NOWHERE: Parts["where"] = { mqtt: "", http: () => "" };
+
+/** Every part of core, each given the others that it needs; nothing runs yet. */
+const partsOf = async (options: CoreOptions): Promise<Parts> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
 	const term = await raiseTerm(world.files, key.keyId);
@@ -272,44 +331,65 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
+	const audit = auditOf(options, notices);
+	const leases = new MotionLeases({ mesh, key, journal, live, world, newLease: newName });
+	return {
+		options,
+		journal,
+		shell,
+		live,
+		intake,
+		key,
+		term,
+		notices,
+		stops,
+		leases,
+		tally,
+		audit,
+		link: undefined,
+		where: NOWHERE,
+	};
+};
+
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+	const { log, mesh, world } = options;
+	const parts = await partsOf(options);
+	const { journal, shell, live, intake, key, term, notices, stops, leases, audit } = parts;
 	await shell.start(startRecords(options));
+	audit.start();
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {
 		intake,
 		key,
 		desk: deskOf(parts),
+		engineMs: () => shell.engineMs(),
+		record: async (source, type, data) => {
+			await journal.note(source, type, data);
+			await shell.idle();
+		},
+		notice: (about, text) => (text === undefined ? notices.delete(about) : notices.set(about, { severity: "warning", text })),
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
+			leases.connect(link);
 			stops.connect(link, () => rounds?.hurry());
-			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, world, state: () => shell.state });
+			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
 			await dispatcher.start();
-			rounds = new Rounds({
-				mesh,
-				instance: options.instance,
-				log,
-				journal,
-				intake,
-				live,
-				key,
-				term,
-				publish: link,
-				world,
-				state: () => shell.state,
-				stops: () => stops.listed(),
-			});
+			rounds = roundsOf(parts, link);
 			rounds.start();
 		},
 		close: async () => {
 			stops.close();
+			leases.close();
 			await rounds?.stop();
+			audit.end();
 			await dispatcher?.stop();
 			await intake.settle("all");
 			await shell.stop();
+			await audit.stop();
 		},
 	};
 };

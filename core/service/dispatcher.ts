@@ -1,9 +1,11 @@
 // Connects actions in the log to nodes: signs each once, records the signed command before it is handed over, and asks about those without an answer.
 import type { Envelope } from "../../contracts/envelope.ts";
+import { sayFault } from "../../contracts/errors.ts";
 import type { ActionCommand } from "../../contracts/gen/types.ts";
 import { nodeTopic } from "../../contracts/topics.ts";
 import type { Log } from "../../log/port.ts";
 import type { EngineState } from "../state.ts";
+import type { Entered } from "./audit.ts";
 import { onceDiskHasRoom } from "./full-disk.ts";
 import type { Journal } from "./journal.ts";
 import type { CoreKey } from "./keys.ts";
@@ -24,6 +26,8 @@ export interface DispatcherOptions {
 	readonly mesh: string;
 	readonly live: Live;
 	readonly delivery: Delivery;
+	/** Nothing is handed over before what is said of it in the log has its entry in the audit. */
+	readonly audit: { entered(position: number): Promise<Entered> };
 	readonly world: World;
 	readonly state: () => EngineState;
 }
@@ -31,16 +35,23 @@ export interface DispatcherOptions {
 type Requested = Envelope<"dev.orion.action.requested.v1">;
 type Dispatched = Envelope<"dev.orion.action.dispatched.v1">;
 
+/** A command, and where the log says that it was signed. */
+interface Signed {
+	readonly jws: string;
+	readonly position: number;
+}
+
 const CURSOR = "dispatcher";
 const SOURCE = "/core/dispatcher";
 const PAGE_RECORDS = 256;
+const WHY_LENGTH_MAX = 500;
 /** Each move is an fsync or two; reading so many records again after a restart costs nothing and does nothing twice. */
 const CURSOR_EVERY_RECORDS = 512;
 
 export class Dispatcher {
 	readonly #options: DispatcherOptions;
 	/** Actions that are not closed: where they stand in the log, and the command once it is signed. */
-	readonly #open = new Map<string, { readonly position: number; readonly requested: Requested; jws?: string }>();
+	readonly #open = new Map<string, { readonly position: number; readonly requested: Requested; signed?: Signed }>();
 	readonly #encoder = new TextEncoder();
 	#readUpTo = 0;
 	#running: Promise<void> | undefined;
@@ -58,7 +69,7 @@ export class Dispatcher {
 		this.#readUpTo = Math.max(log.cursor(CURSOR), log.first() - 1);
 		const head = log.head();
 		while (this.#readUpTo < head) await this.#page((record) => this.#learn(record), head);
-		for (const [action, { requested, jws }] of [...this.#open]) await (jws === undefined ? this.#dispatch(action) : this.#deliver(requested, jws));
+		for (const [action, { requested, signed }] of [...this.#open]) await (signed === undefined ? this.#dispatch(action) : this.#deliver(requested, signed));
 		this.#stopListening = log.onCommit(() => void this.#wake());
 		await this.#wake();
 	}
@@ -108,7 +119,7 @@ export class Dispatcher {
 				break;
 			case "dev.orion.action.dispatched.v1": {
 				const open = this.#open.get(envelope.data.action);
-				if (open !== undefined) open.jws = envelope.data.jws;
+				if (open !== undefined) open.signed = { jws: envelope.data.jws, position };
 				break;
 			}
 			case "dev.orion.action.closed.v1":
@@ -124,15 +135,21 @@ export class Dispatcher {
 		if (envelope.type === "dev.orion.action.requested.v1") await this.#dispatch(envelope.data.action);
 		if (envelope.type === "dev.orion.action.asked.v1") {
 			const open = this.#open.get(envelope.data.action);
-			if (open?.jws !== undefined) await this.#deliver(open.requested, open.jws);
+			if (open?.signed !== undefined) await this.#deliver(open.requested, open.signed);
 		}
 	}
 
 	async #dispatch(action: string): Promise<void> {
 		const open = this.#open.get(action);
-		if (open === undefined || open.jws !== undefined) return;
-		const { key, journal, live, state } = this.#options;
+		if (open === undefined || open.signed !== undefined) return;
+		const { key, journal, live, state, audit } = this.#options;
 		const { node, session, notAfterMs } = open.requested.data;
+		const entered = await audit.entered(open.position);
+		if (entered === "ending") return;
+		if (entered !== "entered") {
+			await this.#undelivered(action, node, `it could not be entered in the audit: ${sayFault(entered)}`.slice(0, WHY_LENGTH_MAX));
+			return;
+		}
 		// The command's own age counts from a fresh tick, so what waited here (a full disk, a long queue) is held against it here.
 		const { actions, clock } = state();
 		const waitedMs = clock.engineMs - (actions[action]?.requestedMs ?? clock.engineMs);
@@ -147,9 +164,10 @@ export class Dispatcher {
 		}
 		const jws = await key.sign("orion-command+jws", this.#command(open.requested, open.position, tick));
 		const data: Dispatched["data"] = { action, node, position: open.position, jws, tick, session };
-		if ((await this.#onDisk(() => journal.note(SOURCE, "dev.orion.action.dispatched.v1", data, action))) === undefined) return;
-		open.jws = jws;
-		if ((await this.#deliver(open.requested, jws)) === "nobody") await this.#undelivered(action, node, `${node} is away: nobody received the command`);
+		const noted = await this.#onDisk(() => journal.note(SOURCE, "dev.orion.action.dispatched.v1", data, action));
+		if (noted === undefined) return;
+		open.signed = { jws, position: noted.value };
+		if ((await this.#deliver(open.requested, open.signed)) === "nobody") await this.#undelivered(action, node, `${node} is away: nobody received the command`);
 	}
 
 	#command({ data }: Requested, seq: number, tick: number): ActionCommand {
@@ -163,6 +181,7 @@ export class Dispatcher {
 			args: data.args,
 			incident: data.incident,
 			decision: data.decision,
+			...(data.approval === undefined ? {} : { approval: data.approval }),
 			policyHash: data.policyHash,
 			coreTerm: { ...term },
 			seq,
@@ -172,7 +191,9 @@ export class Dispatcher {
 		};
 	}
 
-	#deliver({ data }: Requested, jws: string): Promise<"delivered" | "nobody"> {
+	/** What cannot be entered now is handed over again after the next start, byte for byte. */
+	async #deliver({ data }: Requested, { jws, position }: Signed): Promise<"delivered" | "nobody" | "not entered"> {
+		if ((await this.#options.audit.entered(position)) !== "entered") return "not entered";
 		return this.#options.delivery.deliver(data.node, nodeTopic(data.node, "cmd", data.name), this.#encoder.encode(jws));
 	}
 

@@ -2,14 +2,14 @@
 import { digest } from "../../contracts/digest.ts";
 import { contractOf } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
-import type { PolicyActions, PolicyAutonomy, PolicyCorrelation, PolicyLimits } from "../../contracts/gen/types.ts";
+import type { PolicyActions, PolicyApprovals, PolicyAutonomy, PolicyCorrelation, PolicyLimits } from "../../contracts/gen/types.ts";
 import { KNOWN_FIELDS } from "../../contracts/gen/validate.ts";
 import { type Fail, ok, type Result } from "../../contracts/result.ts";
 import { parseDuration } from "../../contracts/time.ts";
-import type { ActionRule, AloneRow, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
+import type { ActionRule, AloneRow, ApprovalLimits, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
 import { type Checked, checkYaml } from "./checked-yaml.ts";
 
-export const POLICY_FILES = ["actions.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
+export const POLICY_FILES = ["actions.yaml", "approvals.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
 export type PolicyFile = (typeof POLICY_FILES)[number];
 
 /** The text of each policy file with the name to show for it. */
@@ -26,6 +26,7 @@ const ms = (text: string): number => parseDuration(text) ?? 0;
 
 /** What the contract of commands allows: a node would refuse every other one. */
 const NOT_AFTER_MAX_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 const twice = (ids: readonly string[]): number => ids.findIndex((id, index) => ids.indexOf(id) !== index);
 
@@ -36,6 +37,12 @@ const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]
 	for (const [index, { notAfter }] of actions.entries()) {
 		if (ms(notAfter) < 1 || ms(notAfter) > NOT_AFTER_MAX_MS)
 			return file.wrong(["actions", index, "notAfter"], "a command may be 1 ms to 1 h old when it is carried out");
+	}
+	for (const [index, { id, inverse, args }] of actions.entries()) {
+		if (inverse === undefined) continue;
+		const other = actions.find((candidate) => candidate.id === inverse);
+		if (other === undefined || inverse === id) return file.wrong(["actions", index, "inverse"], `there is no other action ${inverse}`);
+		if ([...other.args].sort().join() !== [...args].sort().join()) return file.wrong(["actions", index, "inverse"], `${inverse} takes other arguments`);
 	}
 	return ok(
 		actions.map((action, index) => ({
@@ -49,6 +56,8 @@ const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]
 			withinMs: ms(action.verify.within),
 			undo: action.undo,
 			undoSays: action.undoSays,
+			...(action.inverse === undefined ? {} : { inverse: action.inverse }),
+			...(action.blast === undefined ? {} : { blast: action.blast }),
 			cooldownMs: ms(action.cooldown),
 			budgetPerHour: action.budgetPerHour,
 			breakerFailures: action.breaker.failures,
@@ -65,7 +74,7 @@ const unknownField = (type: string, fields: readonly string[]): string | undefin
 
 /** What the engine itself writes, and its own clock, start and housekeeping: a symptom on them would feed on itself. */
 const OF_THE_ENGINE =
-	/^dev\.orion\.((incident|decision|outcome|breaker|person)\.|action\.(requested|asked|closed)\.|clock\.tick\.|engine\.started\.|node\.removed\.)/;
+	/^dev\.orion\.((incident|decision|approval|outcome|breaker|person)\.|action\.(requested|asked|closed)\.|clock\.tick\.|engine\.started\.|node\.removed\.)/;
 
 const placeholders = (text: string): readonly string[] => [...text.matchAll(/\{(\w+)\}/g)].flatMap(([, name]) => (name === undefined ? [] : [name]));
 
@@ -75,6 +84,9 @@ const unfilled = (type: string, text: string, known: readonly string[]): string 
 		type,
 		placeholders(text).filter((name) => !known.includes(name)),
 	);
+
+/** In a field of its own, or as a label. */
+const saysService = (type: string): boolean => unknownField(type, ["service"]) === undefined || unknownField(type, ["labels"]) === undefined;
 
 type RuleText = PolicyCorrelation["rules"][number];
 
@@ -141,16 +153,23 @@ const readRemedies = (file: Checked<PolicyAutonomy>, actions: readonly ActionRul
 		for (const [name, text] of Object.entries(row.with)) {
 			const strange = placeholders(text).find((placeholder) => placeholder !== "node" && placeholder !== "service");
 			if (strange !== undefined) return file.wrong([...path, "with", name], `only {node} and {service} are filled in, not {${strange}}`);
-			if (unfilled(rule.on, text, ["node"]) !== undefined) return file.wrong([...path, "with", name], `${rule.on} says no service`);
+			if (unfilled(rule.on, text, saysService(rule.on) ? ["node", "service"] : ["node"]) !== undefined)
+				return file.wrong([...path, "with", name], `${rule.on} says no service`);
 		}
-		read.push({ id: row.id, at: file.at(path), rule: row.rule, action: row.action, with: row.with, says: row.says });
+		const key = row.key === undefined ? {} : { key: row.key };
+		const keyless = placeholders(row.key ?? "").find((placeholder) => placeholder !== "node" && placeholder !== "service");
+		if (keyless !== undefined) return file.wrong([...path, "key"], `only {node} and {service} are filled in, not {${keyless}}`);
+		read.push({ id: row.id, at: file.at(path), rule: row.rule, ...key, action: row.action, with: row.with, says: row.says });
 	}
 	return ok(read);
 };
 
-/** What no file may loosen: N0 does nothing, and what is RISKY is never done without a person. */
+/** What no file may loosen: N0 does nothing, and what is RISKY is never done without a person, who is asked at N3 only. */
 const readGate = (file: Checked<PolicyAutonomy>): Result<readonly GateRow[]> => {
 	for (const [index, { verdict, level, risk }] of file.value.gate.entries()) {
+		if (verdict === "ask" && level.includes("N0")) return file.wrong(["gate", index, "level"], "N0 only observes: no row may let it ask");
+		if (verdict === "ask" && risk.includes("RISKY") && level.includes("N2"))
+			return file.wrong(["gate", index, "level"], "a RISKY action needs N3: no row may let N2 ask for it");
 		if (verdict !== "act") continue;
 		if (level.includes("N0")) return file.wrong(["gate", index, "level"], "N0 only observes: no row may let it act");
 		if (risk.includes("RISKY")) return file.wrong(["gate", index, "risk"], "a RISKY action is never done without a person: no row may let it act");
@@ -191,14 +210,32 @@ const readLimits = ({ value }: Checked<PolicyLimits>): Limits => ({
 	askTimesMax: value.askTimesMax,
 });
 
+const readApprovals = (file: Checked<PolicyApprovals>): Result<ApprovalLimits> => {
+	const { value } = file;
+	for (const key of ["decideWithin", "executeWithin"] as const) {
+		if (ms(value[key]) < 1_000 || ms(value[key]) > DAY_MS) return file.wrong([key], `${key} is 1 s to 24 h`);
+	}
+	return ok({
+		decideWithinMs: ms(value.decideWithin),
+		executeWithinMs: ms(value.executeWithin),
+		askAgainAfterMs: ms(value.askAgainAfter),
+		askTimesMax: value.askTimesMax,
+		asksPerHour: value.asksPerHour,
+		forgetAfterMs: ms(value.forgetAfter),
+		keepMax: value.keepMax,
+	});
+};
+
 /** Texts -> the policy and its hash. Fault: POLICY_INVALID with file, line, column and what was expected. */
 export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
-	const read = <K extends "policy.actions" | "policy.autonomy" | "policy.correlation" | "policy.limits">(file: PolicyFile, contract: K) =>
+	const read = <K extends "policy.actions" | "policy.approvals" | "policy.autonomy" | "policy.correlation" | "policy.limits">(file: PolicyFile, contract: K) =>
 		checkYaml(texts[file].shownAs, texts[file].text, contract, "POLICY_INVALID");
 	const actionsFile = read("actions.yaml", "policy.actions");
 	if (!actionsFile.ok) return actionsFile;
 	const autonomy = read("autonomy.yaml", "policy.autonomy");
 	if (!autonomy.ok) return autonomy;
+	const approvals = read("approvals.yaml", "policy.approvals");
+	if (!approvals.ok) return approvals;
 	const correlation = read("correlation.yaml", "policy.correlation");
 	if (!correlation.ok) return correlation;
 	const limits = read("limits.yaml", "policy.limits");
@@ -213,6 +250,8 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 	if (!gate.ok) return gate;
 	const alone = readAlone(autonomy.value, actions.value);
 	if (!alone.ok) return alone;
+	const asking = readApprovals(approvals.value);
+	if (!asking.ok) return asking;
 	const content: Policy = {
 		actions: actions.value,
 		gate: gate.value,
@@ -220,6 +259,7 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 		rules: rules.value,
 		limits: readLimits(limits.value),
 		alone: alone.value,
+		approvals: asking.value,
 	};
 	// Through JSON, so that what is hashed is what is recorded.
 	const plain = JSON.parse(JSON.stringify(content)) as Policy;

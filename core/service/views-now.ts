@@ -1,6 +1,6 @@
 // Decides what a person is shown first: one sentence, then what is troubled before what is well, never more than fits a screen.
 import { type EngineState, openIncidents } from "../state.ts";
-import { envelopeOf, gravest, incidentRow, inOrder, LEVELS, levelRow, lostNodes, nodeRows, type Seen } from "./views.ts";
+import { envelopeOf, gravest, incidentRow, inOrder, LEVELS, levelRow, lostNodes, nodeRows, SEVERITIES, type Seen, stopRows } from "./views.ts";
 
 const NODES_MAX = 50;
 const INCIDENTS_MAX = 20;
@@ -14,6 +14,14 @@ const nodesSay = (total: number, silent: readonly string[]): string => {
 	if (total === 0) return "no node is here yet";
 	if (silent.length === 0) return total === 1 ? "its one node is here" : `all ${total} nodes are here`;
 	return `${counted(silent.length, "node")} of ${total} ${silent.length === 1 ? "is" : "are"} silent: ${silent.slice(0, 3).join(", ")}`;
+};
+
+const stopsSay = (state: EngineState): string => {
+	const stops = stopRows(state);
+	const [first] = stops;
+	if (first === undefined) return "";
+	const verb = first.verb === "cut" ? "cut" : "stopped";
+	return stops.length === 1 ? `${first.node} is ${verb} by ${first.by}. ` : `${stops.length} nodes are stopped, ${first.node} by ${first.by}. `;
 };
 
 const sentence = (state: EngineState, total: number, silent: readonly string[]): string => {
@@ -58,24 +66,26 @@ const isTroubled = (row: NodeRow): boolean => row.presence === "lost" || row.sil
 export const nowView = (seen: Seen) => {
 	const { info, state, notices, wallMs } = seen;
 	const open = openIncidents(state);
+	const stops = stopRows(state);
 	const nodes = nodeRows(seen);
 	const silent = nodes.filter((row) => row.silent === true).map(({ node }) => node);
 	const troubledFirst = [...nodes].sort((left, right) => Number(isTroubled(right)) - Number(isTroubled(left)));
 	return {
 		...envelopeOf(seen, "orion.now/1"),
 		mesh: info.mesh,
-		sentence: sentence(state, nodes.length, silent),
-		healthy: open.length === 0 && lostNodes(state).length === 0 && silent.length === 0,
+		sentence: `${stopsSay(state)}${sentence(state, nodes.length, silent)}`,
+		healthy: stops.length === 0 && open.length === 0 && lostNodes(state).length === 0 && silent.length === 0,
 		level: state.level,
 		levels: LEVELS.map((level) => levelRow(state.policy, level)),
 		core: { code: info.code, upMs: Math.max(0, wallMs - info.startedWallMs), lag: Math.max(0, info.head - info.decidedUpTo), clock: state.clock.quality },
 		policy: { hash: state.policyHash },
+		stops: stops.slice(0, NODES_MAX),
 		notices: notices.slice(0, NOTICES_MAX),
 		nodes: { total: nodes.length, troubled: nodes.filter(isTroubled).length, rows: troubledFirst.slice(0, NODES_MAX).map(nodeOfNow) },
 		incidents: {
 			open: open.length,
 			rows: [...open]
-				.sort(inOrder)
+				.sort((left, right) => SEVERITIES.indexOf(right.severity) - SEVERITIES.indexOf(left.severity) || inOrder(left, right))
 				.slice(0, INCIDENTS_MAX)
 				.map((incident) => incidentRow(seen, incident)),
 		},

@@ -18,7 +18,7 @@ export interface Seen {
 /** Beyond this without a pulse a node that calls itself ready is shown as silent. */
 const SILENT_AFTER_MS = 5_000;
 const STATUS_NODES_MAX = 200;
-const SEVERITIES = ["info", "warning", "error", "critical"] as const;
+export const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();
 export const envelopeOf = (seen: Seen, schema: string) => ({ schema, rev: seen.info.head, at: iso(seen.wallMs) });
@@ -33,7 +33,7 @@ export const lostNodes = (state: EngineState): readonly string[] =>
 	Object.entries(state.nodes).flatMap(([node, view]) => (view.state === "lost" ? [node] : []));
 
 /** Who stopped what, until it is released and the node has said so. */
-const stopRows = (state: EngineState) =>
+export const stopRows = (state: EngineState) =>
 	Object.entries(state.stops).flatMap(([node, view]) => {
 		const held = stoppedBy(view);
 		if (held === undefined) return [];

@@ -1,6 +1,6 @@
 // Decides what a node that moves things may do now: from present causes and deadlines first, and only then from what is asked of it.
 import { instant } from "../../contracts/time.ts";
-import { type Cause, type Causes, clearByPresence, gravest, inForce, type MoverRule, type MoverRules, stepCauses } from "./safe-stop-rules.ts";
+import { type Cause, type Causes, gravest, inForce, type MoverRule, type MoverRules, stepCauses } from "./safe-stop-rules.ts";
 import {
 	isEnergised,
 	LATCHED,
@@ -129,12 +129,14 @@ const onHeard = (rules: MoverRules, state: Mover): MoverStep => {
 
 const onPresence = (rules: MoverRules, state: Mover): MoverStep => {
 	if (!LATCHED.includes(state.kind)) return refuse(state, "wrong-state", state.kind);
-	const cleared = { ...state, causes: clearByPresence(rules.rules, state.causes, state.at) };
-	const rule = gravest(rules.rules, cleared.causes, true);
+	const rule = gravest(rules.rules, state.causes, true);
 	// Never to armed: it ends in off, and whoever wants it to move arms it.
-	if (rule?.action === "cut" || rule?.action === "fault") return refuse(cleared, "still-there", rule.id);
-	return { state: { ...enter(cleared, "off"), armEpoch: state.armEpoch + 1 }, effects: [] };
+	if (rule?.action === "cut" || rule?.action === "fault") return refuse(state, "still-there", rule.id);
+	return { state: { ...enter(state, "off"), armEpoch: state.armEpoch + 1 }, effects: [] };
 };
+
+/** What is said to be over cannot have begun just now: that word is of an earlier time. */
+const isOlder = ({ since, at }: Mover): boolean => since < at;
 
 const honour = (rules: MoverRules, state: Mover, input: MoverInput): MoverStep => {
 	const { kind } = state;
@@ -159,7 +161,7 @@ const honour = (rules: MoverRules, state: Mover, input: MoverInput): MoverStep =
 			if (kind !== "off" || !state.arming || input.armEpoch !== state.armEpoch) return refuse(state, "wrong-state", kind);
 			return only(enter(state, "rising"), "enable");
 		case "risen":
-			return kind === "rising" ? only(enter(state, "armed")) : refuse(state, "wrong-state", kind);
+			return kind === "rising" && isOlder(state) ? only(enter(state, "armed")) : refuse(state, "wrong-state", kind);
 		case "lease":
 			return onLease(rules, state, input);
 		case "lease-end":
@@ -175,7 +177,7 @@ const honour = (rules: MoverRules, state: Mover, input: MoverInput): MoverStep =
 			if (!UPWARD.includes(kind) && kind !== "hold") return refuse(state, "wrong-state", kind);
 			return only({ ...enter(state, "settling"), armEpoch: state.armEpoch + 1, cause: "sit" }, "settle");
 		case "settled":
-			return kind === "settling" ? only(enter(state, "off"), "disable", "keep-off") : refuse(state, "wrong-state", kind);
+			return kind === "settling" && isOlder(state) ? only(enter(state, "off"), "disable", "keep-off") : refuse(state, "wrong-state", kind);
 		case "presence":
 			return onPresence(rules, state);
 	}

@@ -151,11 +151,16 @@ describe("started and ended", () => {
 		const last = start();
 		await last.said("ready");
 		await last.said("started");
-		const ups = await until("its state", () => mesh.of("dev.orion.process.up.v1").length > 0 && mesh.of("dev.orion.process.up.v1"));
-		const counts = mesh.of("dev.orion.process.up.v1").map(({ data }) => data.starts);
-		expect(await running()).toBe(1);
-		expect(new Set(ups.map(({ data }) => data.pid)).size).toBe(1);
-		expect(Math.max(...counts)).toBe(1);
+		// An agent that is killed just as it starts its service may leave none: then the next one says so, and starts nothing by itself.
+		const states = await until("its state", () => {
+			const said = mesh.heard.map(({ envelope }) => envelope).filter(({ type }) => /^dev\.orion\.process\.(up|down)\./.test(type));
+			return said.length > 0 && said;
+		});
+		const isUp = states.at(-1)?.type === "dev.orion.process.up.v1";
+		const ups = mesh.of("dev.orion.process.up.v1");
+		expect(await running()).toBe(isUp ? 1 : 0);
+		expect(new Set(ups.map(({ data }) => data.pid)).size).toBeLessThanOrEqual(1);
+		expect(Math.max(0, ...ups.map(({ data }) => data.starts))).toBeLessThanOrEqual(1);
 		last.child.kill("SIGTERM");
 		await last.ended;
 		const bySession = new Map<string, number[]>();

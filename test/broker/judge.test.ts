@@ -30,6 +30,8 @@ describe("what is accepted", () => {
 		["client", "pi-3/evt/backup", alert("/nodes/pi-3", { mesh: MESH }), "accept"],
 		["client", "pi-3/evt/backup", numbered("pi-3", 1, { source: "/nodes/pi-3.backup" }), "accept"],
 		["node", "pi-3/evt/backup", numbered("pi-3", 1), "accept"],
+		["node", "pi-3/evt/alone.ended", as("alone.ended", { grant: 1, aloneMs: 5, acted: 0, refused: 0 }), "accept"],
+		["node", "pi-3/evt/service.up", as("service.up", { service: "a.service", runtime: "systemd", state: "active" }), "accept"],
 		["node", "pi-3/evt/lost", as("log.loss", { what: "lane", count: 1, why: "no room" }), "accept"],
 		["node", "pi-3/about", as("node.about", about), "accept"],
 		["node", "pi-3/ack/process.restart", as("action.receipt", receipt), "accept"],
@@ -37,6 +39,14 @@ describe("what is accepted", () => {
 		["node", "pi-3/tlm/host", without(as("host.metrics", { uptimeSeconds: 1 }), "session", "lane", "seq"), "accept"],
 	] as const)("%s on %s (%#)", (kind, topic, message, expected) => {
 		expect(say(kind, topic, message)).toMatchObject({ kind: expected, envelope: message });
+	});
+	test("what a node did without core only the node itself says", () => {
+		const message = numbered("pi-3", 1, {
+			source: "/nodes/pi-3.script",
+			type: "dev.orion.alone.ended.v1",
+			data: { grant: 1, aloneMs: 5, acted: 0, refused: 0 },
+		});
+		expect(say("client", "pi-3/evt/alone.ended", message)).toMatchObject({ kind: "quarantine", fault: { code: "TOPIC_MISMATCH" } });
 	});
 	test("measurements without an answer and pulses are shown, not stored", () => {
 		expect(say("node", "pi-3/tlm/host", as("host.metrics", { uptimeSeconds: 1 }), { qos: 0 })).toMatchObject({ kind: "live", channel: "tlm" });

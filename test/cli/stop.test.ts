@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { MOVER_RULES, STILL_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import { StopDesk } from "../../edge/stop-desk.ts";
 import { StopLatch } from "../../edge/stop-latch.ts";
 import { openStopSocket } from "../../edge/stop-socket.ts";
@@ -95,6 +96,7 @@ const nodeHere = async (node: string, handsOver: boolean): Promise<{ readonly da
 		clock: new VirtualTime().clock(),
 		random: { hex: () => "00112233445566aa", ratio: () => 0 },
 		safety: () => (latch.isLatched ? "stopped" : "alone"),
+		presence: () => false,
 		order: () => (handsOver ? Promise.resolve() : Promise.reject(new Error("no broker"))),
 	});
 	const socket = await openStopSocket({ path: join(data, "agent/stop.sock"), desk, clear: async () => undefined });
@@ -136,4 +138,11 @@ describe("orion stop without a mesh (HARM-52)", () => {
 		expect(code).toBe(3);
 		expect(err).toContain("the switch at the machine works always");
 	});
+});
+
+test("orion explain safe-stop prints the rows that the agents carry (HARM-54)", async () => {
+	const { code, out } = await runHere(["explain", "safe-stop"]);
+	expect(code).toBe(0);
+	for (const { id } of MOVER_RULES.rules) expect(out).toContain(id);
+	expect(JSON.parse((await runHere(["explain", "safe-stop", "--json"])).out)).toEqual({ schema: "orion.safe-stop/1", mover: MOVER_RULES, still: STILL_RULES });
 });

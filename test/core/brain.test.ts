@@ -82,8 +82,9 @@ const expected = ({ level, risk, blocked }: Case): string => {
 	if (level === "N0") return "would";
 	if (level === "N2" && risk === "RISKY") return "refused";
 	const first = GUARDS.find((guard) => blocked.has(guard));
-	if (first === "breaker" || risk === "RISKY") return "ask";
-	return first === undefined ? "act" : "wait";
+	if (first === "breaker") return "ask";
+	if (first !== undefined) return "wait";
+	return risk === "RISKY" ? "ask" : "act";
 };
 
 describe("level, risk and guards", () => {
@@ -106,7 +107,8 @@ describe("level, risk and guards", () => {
 			expect(matched).toContain("service-down");
 			expect(matched).toContain("restart-dead-service");
 			if (one.risk === "unknown") continue;
-			expect(decision.guards.map(({ guard }) => guard)).toEqual([...GUARDS]);
+			const asking = one.risk === "RISKY" && one.level === "N3" ? ["approval"] : [];
+			expect(decision.guards.map(({ guard }) => guard)).toEqual([...GUARDS, ...asking]);
 			for (const { guard, ok } of decision.guards) expect(ok).toBe(!one.blocked.has(guard as (typeof GUARDS)[number]));
 			for (const guard of one.blocked) expect(decision.change.join("\n")).toContain(`if ${guard} let it pass`);
 			for (const level of LEVELS) {
@@ -221,18 +223,16 @@ describe("when it decides", () => {
 		expect(types(rig.presence("pi-1", "ready", 2))).toEqual(["decision.made", "action.requested"]);
 	});
 
-	test("at N3 a RISKY remedy asks a person, once", () => {
+	test("at N3 a RISKY remedy asks for an approval, again when its node is back, and nothing runs", () => {
 		const policy = policyWith((shipped) => ({
 			...shipped,
 			remedies: shipped.remedies.map((row) => ({ ...row, action: "process.stop" })),
 		}));
 		const rig = new EngineRig({ policy, level: "N3" });
-		expect(types(rig.down())).toEqual(["incident.opened", "decision.made", "person.asked"]);
+		expect(types(rig.down())).toEqual(["incident.opened", "decision.made", "approval.requested"]);
 		rig.presence("pi-1", "lost");
-		rig.presence("pi-1", "ready", 2);
-		expect(rig.all("dev.orion.person.asked.v1").filter(({ data }) => data.incident === rig.all("dev.orion.incident.opened.v1")[0]?.data.incident)).toHaveLength(
-			1,
-		);
+		expect(types(rig.presence("pi-1", "ready", 2))).toEqual(["incident.resolved", "decision.made", "approval.requested"]);
+		expect(rig.all("dev.orion.person.asked.v1")).toEqual([]);
 		expect(rig.all("dev.orion.action.requested.v1")).toEqual([]);
 	});
 

@@ -9,8 +9,10 @@ import { wallTime } from "../../contracts/time.ts";
 import { openBreaker } from "../../core/brain/open-breaker.ts";
 import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
+import { approvalDesk } from "../../core/service/approvals-desk.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import { Quarantine } from "../../core/service/quarantine.ts";
 import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
 
@@ -40,7 +42,10 @@ export class DeskWorld {
 	readonly tally = new Tally(() => this.engineMs);
 	readonly #listeners = new Set<(head: number) => void>();
 
-	constructor() {
+	readonly #startWallMs: number;
+
+	constructor(startWallMs = START_WALL_MS) {
+		this.#startWallMs = startWallMs;
 		const policy = realPolicy();
 		// As core does it: time is recorded before anything else.
 		this.tick(0);
@@ -61,7 +66,7 @@ export class DeskWorld {
 	}
 
 	get wallMs(): number {
-		return START_WALL_MS + this.engineMs;
+		return this.#startWallMs + this.engineMs;
 	}
 	get head(): number {
 		return this.records.length;
@@ -162,7 +167,7 @@ export class DeskWorld {
 			mesh: MESH,
 			code: "0.1.0",
 			term: { counter: 1, keyId: "k" },
-			startedWallMs: START_WALL_MS,
+			startedWallMs: this.#startWallMs,
 			head: this.head,
 			decidedUpTo: this.head,
 			first: this.first,
@@ -212,6 +217,9 @@ export class DeskWorld {
 				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
 				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
 			},
+			openLease: async ({ node }) => fail("MOVER_NOT_HEARD", { node }),
+			renewLease: (node) => fail("MOVER_NOT_HEARD", { node }),
+			endLease: (node) => fail("MOVER_NOT_HEARD", { node }),
 			release: async (node, by, via) => {
 				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
 				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });
@@ -229,6 +237,36 @@ export class DeskWorld {
 				this.credentials = this.credentials.filter((row) => row.node !== node);
 				return ok({ node });
 			},
+			...approvalDesk({
+				journal: {
+					tick: async () => void this.tick(0),
+					note: async (source, type, data) => this.input(source, type, data),
+					read: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				},
+				state: () => this.state,
+				idle: async () => undefined,
+				// Time moves when somebody waits for it.
+				world: {
+					timers: {
+						after: (ms, run) => {
+							this.tick(ms);
+							run();
+							return () => undefined;
+						},
+					},
+				},
+			}),
+			signAudit: async () => ok({ signedUpTo: this.head }),
+			quarantine: new Quarantine({
+				records: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				ends: () => ({ first: this.first, head: this.head }),
+				judge: (clientId, topic, bytes) => {
+					const parsed = parseEnvelope(bytes);
+					return parsed.ok ? ok({ identity: { node: clientId, clientId }, topic, envelope: parsed.value, bytes }) : parsed;
+				},
+				accept: async ({ envelope }) => ({ kind: "stored", position: this.take(envelope) }),
+				note: async (settled) => this.input("/core/operator", "dev.orion.quarantine.settled.v1", settled),
+			}),
 			reloadPolicy: async () => this.policyFault ?? ok({ hash: this.state.policyHash, changed: false }),
 		};
 	}

@@ -2,7 +2,7 @@
 import { type Envelope, encodeEnvelope } from "../../contracts/envelope.ts";
 import type { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
-import { type Delivery, Dispatcher } from "../../core/service/dispatcher.ts";
+import { type Delivery, Dispatcher, type DispatcherOptions } from "../../core/service/dispatcher.ts";
 import { CoreIntake, type KeptMessage } from "../../core/service/intake.ts";
 import { coreEnvelope, type Incoming, type Journal, openJournal, parseStored } from "../../core/service/journal.ts";
 import type { CoreKey } from "../../core/service/keys.ts";
@@ -25,6 +25,7 @@ export interface CoreProcessOptions {
 	readonly delivery?: Delivery;
 	readonly publish?: Publish;
 	readonly step?: typeof step;
+	readonly audit?: DispatcherOptions["audit"];
 }
 
 /** Signs nothing: shows what was signed by whom. What it gives has the form of a signed text, and the same content gives the same text. */
@@ -37,6 +38,8 @@ export const openlySigned = (keyId: string): CoreKey => ({
 export const payloadOf = (jws: string): unknown => JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString("utf8"));
 
 const NOBODY: Delivery = { deliver: () => Promise.resolve("nobody") };
+/** Every record has its entry at once. */
+const ENTERED: DispatcherOptions["audit"] = { entered: () => Promise.resolve("entered") };
 const SILENT: Publish = { publish: () => Promise.resolve() };
 
 export class CoreProcess {
@@ -51,7 +54,7 @@ export class CoreProcess {
 	readonly #options: CoreProcessOptions;
 
 	constructor(options: CoreProcessOptions) {
-		const { host, disk, policy = shippedPolicy(), code = "0.1.0", term: counter = 1, delivery = NOBODY, publish = SILENT } = options;
+		const { host, disk, policy = shippedPolicy(), code = "0.1.0", term: counter = 1, delivery = NOBODY, publish = SILENT, audit = ENTERED } = options;
 		this.#options = options;
 		this.world = host.process();
 		const log = disk.open();
@@ -75,7 +78,7 @@ export class CoreProcess {
 		this.live = new Live(world.clock);
 		this.intake = new CoreIntake(this.journal, this.live, world);
 		const state = () => shell.state;
-		this.dispatcher = new Dispatcher({ log, journal: this.journal, key, term, mesh, live: this.live, delivery, world, state });
+		this.dispatcher = new Dispatcher({ log, journal: this.journal, key, term, mesh, live: this.live, delivery, audit, world, state });
 		this.rounds = new Rounds({
 			mesh,
 			instance: "i",

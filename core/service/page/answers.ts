@@ -1,21 +1,12 @@
 // What core answers to the page: the shapes of its views, and of what people decide.
 import type { WhyView } from "../http-why.ts";
-import type { NowView as Now } from "../views-now.ts";
+import type { StopAnswer } from "../stops.ts";
+import type { NowView } from "../views-now.ts";
 
-export type { WhyView };
-export type IncidentRow = Now["incidents"]["rows"][number];
-export type NodeRow = Now["nodes"]["rows"][number];
-
-export interface Latch {
-	readonly node: string;
-	readonly verb: string;
-	readonly by: string;
-	readonly at: string;
-}
-
-export interface NowView extends Now {
-	readonly stops?: readonly Latch[];
-}
+export type { NowView, StopAnswer, WhyView };
+export type IncidentRow = NowView["incidents"]["rows"][number];
+export type NodeRow = NowView["nodes"]["rows"][number];
+export type Latch = NowView["stops"][number];
 
 export interface ApprovalRow {
 	readonly approval: string;
@@ -27,12 +18,11 @@ export interface ApprovalRow {
 	readonly args: Readonly<Record<string, string | number | boolean>>;
 	readonly targets?: readonly string[];
 	readonly risk: string;
-	readonly plan?: unknown;
+	readonly plan?: string;
 	readonly why: string;
-	readonly blast?: unknown;
-	readonly undo?: string;
+	readonly blast?: string;
+	readonly undo?: "left-as-found" | "impossible";
 	readonly undoSays?: string;
-	readonly evidence?: unknown;
 	readonly boundHash: string;
 	readonly askedAt: string;
 	readonly decideBy: string;
@@ -41,7 +31,8 @@ export interface ApprovalRow {
 	readonly via?: string;
 	readonly said?: string;
 	readonly decidedAt?: string;
-	readonly outcome?: { readonly action: string; readonly end?: string; readonly undone?: unknown };
+	/** end: "under-way" until it has one. */
+	readonly outcome?: { readonly action: string; readonly end: string; readonly undone?: string };
 }
 
 export interface ApprovalsView {
@@ -58,11 +49,6 @@ export interface HistoryView {
 		readonly gravity: string;
 		readonly text: string;
 	}[];
-}
-
-export interface StopAnswer {
-	readonly verb: string;
-	readonly nodes: readonly { readonly node: string; readonly ms: number | null; readonly safety: string | null }[];
 }
 
 export interface SessionAnswer {

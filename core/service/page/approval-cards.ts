@@ -1,18 +1,7 @@
 // Decides how something that waits for a person is shown, and how it is decided: never by one tap, and never by silence.
 import type { ApprovalRow } from "./answers.ts";
-import { type Child, code, el, list, pairs } from "./element.ts";
+import { type Child, code, el, pairs } from "./element.ts";
 import { clock, isOver, left } from "./times.ts";
-
-/** What a value says, whatever form it has: plans and evidence differ from action to action. */
-const said = (value: unknown): Child => {
-	if (value === undefined || value === null || value === "") return undefined;
-	if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return String(value);
-	if (Array.isArray(value)) return value.length === 0 ? undefined : list(value.map(said));
-	const rows = Object.entries(value as Readonly<Record<string, unknown>>).flatMap(([key, inner]) =>
-		said(inner) === undefined ? [] : [el("span", {}, `${key}: `, said(inner))],
-	);
-	return rows.length === 0 ? undefined : list(rows);
-};
 
 const whatRuns = ({ name, args }: ApprovalRow): string => {
 	const with_ = Object.entries(args)
@@ -21,7 +10,7 @@ const whatRuns = ({ name, args }: ApprovalRow): string => {
 	return with_ === "" ? name : `${name} (${with_})`;
 };
 
-const undoText = ({ undo, undoSays }: ApprovalRow): string => [undo === "impossible" ? "CANNOT be undone" : undo, undoSays].filter(Boolean).join(": ");
+const undoText = ({ undo, undoSays }: ApprovalRow): string => [undo === "impossible" ? "CANNOT be undone" : undefined, undoSays].filter(Boolean).join(": ");
 
 const facts = (row: ApprovalRow): HTMLElement => {
 	const rows: (readonly [string, Child])[] = [
@@ -30,18 +19,17 @@ const facts = (row: ApprovalRow): HTMLElement => {
 		["why", row.why],
 		["risk", row.risk],
 	];
-	const reach = said(row.blast);
-	if (reach !== undefined) rows.push(["touches", reach]);
+	if (row.plan !== undefined) rows.push(["plan", row.plan]);
+	if (row.blast !== undefined) rows.push(["touches", row.blast]);
 	const undo = undoText(row);
 	if (undo !== "") rows.push(["undo", undo]);
-	const plan = said(row.plan);
-	if (plan !== undefined) rows.push(["then", plan]);
 	return pairs(rows);
 };
 
 export interface Decide {
 	approve(row: ApprovalRow, typed: string): Promise<void>;
 	deny(row: ApprovalRow, why: string): Promise<void>;
+	stop(): void;
 }
 
 /** What must be typed when there is no way back; undefined: a second tap is enough. */
@@ -59,6 +47,11 @@ const ask = (dialog: HTMLDialogElement, row: ApprovalRow, atMs: number, verb: "a
 				: el("label", { for: "ask-text" }, "This cannot be undone. Type ", code(word), " to go on:");
 	const go = el("button", { type: "button", class: "first" }, verb === "approve" ? `Yes, run ${row.name}` : "Deny it");
 	const back = el("button", { type: "button" }, "Back");
+	const stop = el("button", { type: "button", class: "stop" }, "STOP");
+	stop.addEventListener("click", () => {
+		dialog.close();
+		decide.stop();
+	});
 	const outcome = el("p", { class: "bad", role: "alert" });
 	const clockLine = el("p", {}, left(row.decideInMs, atMs, "time to decide: "));
 	const check = (): void => {
@@ -85,7 +78,12 @@ const ask = (dialog: HTMLDialogElement, row: ApprovalRow, atMs: number, verb: "a
 	});
 	dialog.dataset["approval"] = row.approval;
 	dialog.replaceChildren(
-		el("h2", { id: "ask-title" }, verb === "approve" ? `Run ${whatRuns(row)} on ${row.node}?` : `Deny ${whatRuns(row)} on ${row.node}?`),
+		el(
+			"div",
+			{ class: "top" },
+			el("h2", { id: "ask-title" }, verb === "approve" ? `Run ${whatRuns(row)} on ${row.node}?` : `Deny ${whatRuns(row)} on ${row.node}?`),
+			stop,
+		),
 		verb === "approve" ? facts(row) : el("p", {}, row.why),
 		clockLine,
 		...(label === undefined ? [] : [label, input]),
@@ -108,11 +106,13 @@ const ENDS: Readonly<Record<ApprovalRow["status"], string>> = {
 	void: "void: what it was about has changed, nothing was done",
 };
 
+const undone = ({ outcome }: ApprovalRow): string => (outcome?.undone === undefined ? "" : `, ${outcome.undone}`);
+
 /** A question that is over, in one line. */
 export const endedApproval = (row: ApprovalRow): HTMLElement => {
 	const by = row.by === undefined ? "" : ` by ${row.by}${row.via === undefined ? "" : ` (${row.via})`}`;
 	const why = row.said === undefined || row.said === "" ? "" : `: ${row.said}`;
-	const outcome = row.outcome === undefined ? "" : ` ${row.outcome.end === undefined ? "It runs." : `It ended ${row.outcome.end}.`}`;
+	const outcome = row.outcome === undefined ? "" : row.outcome.end === "under-way" ? " It is under way." : ` It ended ${row.outcome.end}${undone(row)}.`;
 	return el(
 		"p",
 		{ class: "dim" },

@@ -50,7 +50,12 @@ export const whyCard = (answer: WhyView): HTMLElement => {
 		],
 		["facts", decision.facts.length === 0 ? "none" : list(decision.facts.map(factText))],
 		["policy", list(matched.map((row) => el("span", {}, code(row.at), ` ${row.id}: ${row.detail}`)))],
-		["guards", list(decision.guards.map(({ guard, ok, detail }) => el("span", { class: ok ? "good" : "bad" }, `${ok ? "pass" : "stop"} ${guard}: ${detail}`)))],
+		[
+			"guards",
+			decision.guards.length === 0
+				? "none was asked"
+				: list(decision.guards.map(({ guard, ok, detail }) => el("span", { class: ok ? "good" : "bad" }, `${ok ? "pass" : "stop"} ${guard}: ${detail}`))),
+		],
 		["would change it", decision.change.length === 0 ? "nothing" : list(decision.change)],
 		...(answer.actions.length === 0 ? [] : [["done", list(answer.actions.map(actionText))] as const]),
 		...(answer.asked.length === 0 ? [] : [["asks you", list(answer.asked.slice(-1).map(({ why, suggestion }) => `${why}. ${suggestion}`))] as const]),

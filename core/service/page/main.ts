@@ -1,12 +1,11 @@
 // Connects the parts of the page: what core says is shown, what a person decides is sent, and what is not known any more is shown as such.
-import { sayDuration } from "../../../contracts/time.ts";
 import type { ApprovalRow, ApprovalsView, HistoryView, NowView, StopAnswer, WhyView } from "./answers.ts";
 import { approvalCard, type Decide, endedApproval } from "./approval-cards.ts";
 import { CoreLink, type LinkState, Refused } from "./core-link.ts";
 import { byId, code, el, keepRows, setText, show } from "./element.ts";
 import { incidentCard, whyCard } from "./incident-cards.ts";
 import { showHistory, showLevel, showNodes, showNotices, showStops } from "./sections.ts";
-import { isOver, paintTimes } from "./times.ts";
+import { isOver, paintTimes, wholeSeconds } from "./times.ts";
 
 const HISTORY_ROWS = 30;
 const APPROVALS_SHOWN = 20;
@@ -34,6 +33,7 @@ const decide: Decide = {
 		say(`denied: ${row.name} on ${row.node}`);
 		await link.refresh();
 	},
+	stop: () => void stop(),
 };
 
 const showSentence = (now: NowView, waiting: number): void => {
@@ -46,7 +46,7 @@ const showSentence = (now: NowView, waiting: number): void => {
 	const past =
 		repaired + cleared === 0 ? "No incident ended in the last 24 hours" : `In the last 24 hours ${repaired} repaired, ${cleared} went away by themselves`;
 	const lag = now.core.lag > 100 ? ` Core is ${now.core.lag} records behind.` : "";
-	setText(byId("day"), `${past}. Core ${now.core.code} runs for ${sayDuration(now.core.upMs)}.${lag}`);
+	setText(byId("day"), `${past}. Core ${now.core.code} runs for ${wholeSeconds(now.core.upMs)}.${lag}`);
 	document.title = `${now.healthy && waiting === 0 ? "" : `(${now.incidents.open + waiting}) `}${now.mesh}`;
 };
 
@@ -76,8 +76,13 @@ const showApprovals = (rows: readonly ApprovalRow[], atMs: number): void => {
 		.slice(0, ENDED_SHOWN);
 	const holder = byId("approvals");
 	const known = new Set([...holder.children].map((child) => (child instanceof HTMLElement ? child.dataset["key"] : undefined)));
-	for (const row of open) if (!known.has(row.approval)) say(`${row.name} on ${row.node} waits for your decision`);
+	for (const row of open.filter(({ approval }) => !known.has(approval))) {
+		// That somebody had it before his eyes is a record, too; whether it is kept decides nothing.
+		void link.post(`/approvals/${encodeURIComponent(row.approval)}/seen`, { by: link.by, via: "page" }).catch(() => undefined);
+		say(`${row.name} on ${row.node} waits for your decision`);
+	}
 	show(byId("approvals-section"), open.length + ended.length > 0);
+	setText(byId("approvals-title"), open.length > 0 ? "Waits for you" : "Was asked lately");
 	keepRows(
 		holder,
 		[...open, ...ended],
@@ -104,8 +109,8 @@ const askApprovals = async (): Promise<readonly ApprovalRow[]> => {
 	}
 };
 
-/** The newest questions, for the sentence about now. */
-const asked: { rows: readonly ApprovalRow[] } = { rows: [] };
+/** What core said: the newest questions, for the sentence about now, and whether it ever said anything. */
+const asked: { rows: readonly ApprovalRow[]; loaded: boolean } = { rows: [], loaded: false };
 
 const showNow = (now: NowView): void => {
 	const atMs = performance.now();
@@ -114,7 +119,14 @@ const showNow = (now: NowView): void => {
 	showIncidents(now, atMs);
 	showNodes(now, atMs);
 	showLevel(now);
-	showStops(now.stops ?? []);
+	showStops(now.stops);
+	const answer = byId("stop-answer");
+	// What was answered to a stop is of interest until that stop is released.
+	if (now.stops.length > 0) answer.dataset["held"] = "yes";
+	else if (answer.dataset["held"] === "yes") {
+		answer.dataset["held"] = "no";
+		show(answer, false);
+	}
 };
 
 const load = async (): Promise<number> => {
@@ -124,6 +136,7 @@ const load = async (): Promise<number> => {
 		askApprovals(),
 	]);
 	asked.rows = rows;
+	asked.loaded = true;
 	showApprovals(rows, performance.now());
 	showNow(now);
 	showHistory(history);
@@ -137,7 +150,9 @@ const showLink = (state: LinkState, why: string): void => {
 	setText(byId("link"), LINK_SAYS[state]);
 	byId("link").className = `badge ${state === "live" ? "good" : state === "waiting" ? "dim" : "bad"}`;
 	show(byId("stale"), state === "lost" || state === "over");
-	if (state === "over") setText(byId("stale"), `${why}\nThis browser is not signed in. On the machine of the mesh, type: orion open`);
+	if (state === "over") setText(byId("stale"), `This browser is not signed in. On the machine of the mesh, type: orion open\n(${why})`);
+	// Nothing was ever shown: there is nothing to show as old.
+	show(byId("main"), state !== "over" || asked.loaded);
 	// What can no longer be decided on good grounds is not offered; STOP always is.
 	for (const button of document.querySelectorAll<HTMLButtonElement>("main button")) button.disabled = state !== "live";
 	if (state !== "live" && askDialog.open) askDialog.close();
@@ -145,14 +160,16 @@ const showLink = (state: LinkState, why: string): void => {
 };
 
 const paintStale = (): void => {
-	if (link.state === "lost")
-		setText(byId("stale"), `No connection to core. What stands below is ${sayDuration(Math.floor(link.silentMs / 1_000) * 1_000)} old and may be wrong.`);
+	if (link.state === "lost") setText(byId("stale"), `No connection to core. What stands below is ${wholeSeconds(link.silentMs)} old and may be wrong.`);
 };
 
 const stopSays = ({ nodes }: StopAnswer): string =>
 	nodes.length === 0
 		? "Stop was sent. No node that moves anything is here."
-		: `Stop: ${nodes.map(({ node, ms, safety }) => (ms === null ? `${node} did NOT answer` : `${node} ${safety ?? "stopped"} after ${ms} ms`)).join("; ")}`;
+		: `Stop: ${[...nodes]
+				.sort((left, right) => Number(left.ms !== null) - Number(right.ms !== null))
+				.map(({ node, ms, safety }) => (ms === null ? `${node} did NOT answer` : `${node} ${safety} after ${Math.max(1, Math.round(ms))} ms`))
+				.join("; ")}`;
 
 const tellStop = (text: string): void => {
 	setText(byId("stop-answer"), text);
@@ -183,7 +200,9 @@ document.addEventListener("keydown", (event) => {
 setInterval(() => {
 	paintTimes();
 	paintStale();
-	for (const card of byId("approvals").querySelectorAll<HTMLElement>(".asks"))
-		if (isOver(card)) for (const button of card.querySelectorAll("button")) button.disabled = true;
+	const over = [...byId("approvals").querySelectorAll<HTMLElement>(".asks")].filter(isOver);
+	for (const card of over) for (const button of card.querySelectorAll("button")) button.disabled = true;
+	// What became of it is for core to say.
+	if (over.length > 0 && link.state === "live") void link.refresh();
 }, 1_000);
 void link.start();

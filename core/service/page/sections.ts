@@ -3,14 +3,14 @@ import type { HistoryView, Latch, NodeRow, NowView } from "./answers.ts";
 import { byId, code, el, keepRows, setText, show } from "./element.ts";
 import { age, clock } from "./times.ts";
 
-const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`;
+const percent = (ratio: number): string => `${Math.round(ratio * 100)}\u00a0%`;
 
 const measured = ({ cpuRatio, memoryUsedRatio, diskUsedRatioMax, temperatureMaxCelsius }: NodeRow): string =>
 	[
 		cpuRatio === undefined ? undefined : `cpu ${percent(cpuRatio)}`,
 		memoryUsedRatio === undefined ? undefined : `memory ${percent(memoryUsedRatio)}`,
 		diskUsedRatioMax === undefined ? undefined : `fullest disk ${percent(diskUsedRatioMax)}`,
-		temperatureMaxCelsius === undefined ? undefined : `${Math.round(temperatureMaxCelsius)} °C`,
+		temperatureMaxCelsius === undefined ? undefined : `${Math.round(temperatureMaxCelsius)}\u00a0°C`,
 	]
 		.filter((part) => part !== undefined)
 		.join(", ");
@@ -96,7 +96,9 @@ export const showHistory = ({ rows }: HistoryView): void =>
 
 export const showStops = (stops: readonly Latch[]): void => {
 	const banner = byId("stopped");
-	const lines = stops.map(({ node, verb, by, at }) => `${verb === "cut" ? "CUT" : "STOPPED"}: ${node}, by ${by} at ${clock(at)}`);
+	const lines = stops.map(
+		({ node, verb, by, at, said }) => `${verb === "cut" ? "CUT" : "STOPPED"}: ${node}, by ${by} at ${clock(at)}${said ? "" : "; the node has NOT said so yet"}`,
+	);
 	setText(banner, lines.length === 0 ? "" : `${lines.join("\n")}\nIt stays so until a person releases it: orion release NODE`);
 	show(banner, lines.length > 0);
 };

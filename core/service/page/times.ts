@@ -15,6 +15,9 @@ const ticking = (kind: "since" | "until", atMs: number, before: string, after: s
 	return element;
 };
 
+/** A figure that stands still for a second is read more easily than one that runs. */
+export const wholeSeconds = (ms: number): string => (ms < 60_000 ? `${Math.max(0, Math.floor(ms / 1_000))} s` : sayDuration(ms));
+
 const minutesAndSeconds = (ms: number): string => {
 	const seconds = Math.ceil(ms / 1_000);
 	return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} min`;
@@ -22,7 +25,7 @@ const minutesAndSeconds = (ms: number): string => {
 
 const paint = (element: HTMLElement, nowMs: number): void => {
 	const { since, until, before = "", after = "" } = element.dataset;
-	if (since !== undefined) setText(element, `${before}${sayDuration(Math.max(0, Math.floor((nowMs - Number(since)) / 1_000) * 1_000))}${after}`);
+	if (since !== undefined) setText(element, `${before}${wholeSeconds(nowMs - Number(since))}${after}`);
 	if (until !== undefined) {
 		const leftMs = Number(until) - nowMs;
 		setText(element, leftMs > 0 ? `${before}${minutesAndSeconds(leftMs)}${after}` : "time is over");

@@ -1,7 +1,9 @@
 // Shows how a command leaves core: recorded before it is handed over, the same bytes each time, to nobody said, and nothing twice after any end of core.
 import { describe, expect, test } from "vitest";
 import type { Envelope } from "../../../contracts/envelope.ts";
+import { fault } from "../../../contracts/errors.ts";
 import type { ActionCommand } from "../../../contracts/gen/types.ts";
+import type { Entered } from "../../../core/service/audit.ts";
 import { CoreProcess, messageOf, payloadOf, recordsOf } from "../../support/core.ts";
 import { VirtualDisk } from "../../support/disk.ts";
 import { SESSION } from "../../support/engine.ts";
@@ -19,6 +21,8 @@ class Mesh {
 	readonly disk = new VirtualDisk();
 	readonly handed: Handed[] = [];
 	answer: "delivered" | "nobody" = "delivered";
+	/** What the audit answers; by default every record has its entry at once. */
+	entered: (position: number) => Promise<Entered> = () => Promise.resolve("entered");
 	/** Handing over takes until this is over. */
 	held: Promise<void> = Promise.resolve();
 	#starts = 0;
@@ -30,6 +34,7 @@ class Mesh {
 			disk: this.disk,
 			term: this.#starts,
 			level: "N2",
+			audit: { entered: (position) => this.entered(position) },
 			delivery: {
 				deliver: async (_node, topic, bytes) => {
 					const jws = Buffer.from(bytes).toString();
@@ -227,5 +232,64 @@ describe("a full disk (LOSS-7)", () => {
 		await mesh.host.time.advance(3_000);
 		await stopped;
 		expect(core.world.fatalities).toEqual([]);
+	});
+});
+
+describe("TELL-34 the audit", () => {
+	test("has the entry of the action and of the signed command before the command is handed over", async () => {
+		const mesh = new Mesh();
+		const waiting: { position: number; enter: () => void }[] = [];
+		mesh.entered = (position) =>
+			new Promise((resolve) => {
+				waiting.push({ position, enter: () => resolve("entered") });
+			});
+		await broken(mesh);
+		const [requested] = await mesh.all("action.requested");
+		expect(waiting.map(({ position }) => position)).toEqual([requested?.position]);
+		expect([(await mesh.all("action.dispatched")).length, mesh.handed.length]).toEqual([0, 0]);
+		waiting[0]?.enter();
+		await settle();
+		const [dispatched] = await mesh.all("action.dispatched");
+		expect(waiting.map(({ position }) => position)).toEqual([requested?.position, dispatched?.position]);
+		expect(mesh.handed).toEqual([]);
+		waiting[1]?.enter();
+		await settle();
+		expect(mesh.handed).toHaveLength(1);
+	});
+
+	test("that came too late is held against the command", async () => {
+		const mesh = new Mesh();
+		let enter = (): void => undefined;
+		mesh.entered = () =>
+			new Promise((resolve) => {
+				enter = () => resolve("entered");
+			});
+		await broken(mesh);
+		await mesh.host.time.advance(60_000);
+		enter();
+		await settle();
+		expect(mesh.handed).toEqual([]);
+		const [undelivered] = await mesh.all("action.undelivered");
+		expect((undelivered?.envelope.data as { why: string } | undefined)?.why).toContain("it waited");
+	});
+
+	test("that is damaged lets nothing be handed over, and the record says why", async () => {
+		const mesh = new Mesh();
+		mesh.entered = () => Promise.resolve(fault("AUDIT_DAMAGED", { file: "entries", position: 7, detail: "x" }));
+		await broken(mesh);
+		expect(mesh.handed).toEqual([]);
+		const [undelivered] = await mesh.all("action.undelivered");
+		expect((undelivered?.envelope.data as { why: string } | undefined)?.why).toContain("the audit is damaged at entry 7");
+	});
+
+	test("that ends with core: nothing is handed over, and the next start does it", async () => {
+		const mesh = new Mesh();
+		mesh.entered = () => Promise.resolve("ending");
+		const core = await broken(mesh);
+		expect(mesh.handed).toEqual([]);
+		core.kill();
+		mesh.entered = () => Promise.resolve("entered");
+		await mesh.start();
+		expect(mesh.handed).toHaveLength(1);
 	});
 });

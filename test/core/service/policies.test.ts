@@ -48,7 +48,7 @@ const BAD: readonly Bad[] = [
 	[
 		"a remedy with an argument too few",
 		"autonomy.yaml",
-		swap('process.restart\n    with: { service: "{service}" }', "process.restart\n    with: {}"),
+		swap('action: process.restart\n    with: { service: "{service}" }', "action: process.restart\n    with: {}"),
 		"with: {}",
 		/takes the arguments \(service\)/,
 	],
@@ -74,6 +74,24 @@ const BAD: readonly Bad[] = [
 		"level: [N0]",
 		/N0 only observes/,
 	],
+	[
+		"a gate that asks at N0 (HARM-31)",
+		"autonomy.yaml",
+		swap("level: [N0], risk: [SAFE, RISKY], verdict: would", "level: [N0], risk: [SAFE], verdict: ask"),
+		"level: [N0]",
+		/N0 only observes/,
+	],
+	[
+		"a gate that asks for what is RISKY at N2 (HARM-31)",
+		"autonomy.yaml",
+		swap("risk: [RISKY], verdict: refused", "risk: [RISKY], verdict: ask"),
+		"level: [N2], risk: [RISKY], verdict: ask",
+		/needs N3/,
+	],
+	["a remedy for a key that nothing fills", "autonomy.yaml", swap("{node}/service-runaway", "{nod}/service-runaway"), 'key: "{nod}', /not \{nod\}/],
+	["an inverse that is no action", "actions.yaml", swap("inverse: process.restart", "inverse: process.start"), "inverse", /no other action process\.start/],
+	["a question without an end", "approvals.yaml", swap("decideWithin: 10min", "decideWithin: 2d"), "decideWithin", /1 s to 24 h/],
+	["a question that nobody has time for", "approvals.yaml", swap("executeWithin: 60s", "executeWithin: 1ms"), "executeWithin", /1 s to 24 h/],
 	[
 		"a gate that acts on what is RISKY (HARM-2)",
 		"autonomy.yaml",
