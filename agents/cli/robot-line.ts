@@ -24,11 +24,13 @@ const robotSocket = async (data: string): Promise<string> => {
 /** One connection: asks in turn, and hears states in between when it watches. */
 export class RobotLine {
 	readonly #socket: Socket;
+	readonly #path: string;
 	readonly #waiting: { resolve(state: RobotState): void; reject(error: Error): void }[] = [];
 	onState: (state: RobotState) => void = () => {};
 
 	private constructor(socket: Socket, path: string) {
 		this.#socket = socket;
+		this.#path = path;
 		let text = "";
 		socket.setEncoding("utf8");
 		socket.on("data", (chunk: string) => {
@@ -57,6 +59,10 @@ export class RobotLine {
 	/** Faults: what the robot refuses, and NO_ROBOT_HERE. */
 	ask(request: object): Promise<RobotState> {
 		const answer = new Promise<RobotState>((resolve, reject) => {
+			if (this.#socket.destroyed) {
+				reject(noRobot(this.#path, "the connection is closed"));
+				return;
+			}
 			this.#waiting.push({ resolve, reject });
 			this.#socket.write(`${JSON.stringify(request)}\n`);
 		});

@@ -111,7 +111,17 @@ export const incidentLines = ({ paint, width }: Session, rows: IncidentRows): re
 		paint.dim,
 	);
 
-const headLines = ({ paint, width }: Session, status: StatusView): readonly string[] => {
+const REDIS_SAYS = { connecting: "being looked for", mirroring: "has a copy of every record", away: "cannot be reached", refused: "gets nothing" } as const;
+
+const redisLine = ({ paint }: Session, { redis }: StatusView): readonly string[] => {
+	if (redis === undefined) return [];
+	const lag = redis.lag > 100 ? `, ${grouped(redis.lag)} behind` : "";
+	const says = `Redis ${plain(redis.url)} ${REDIS_SAYS[redis.state]}${lag}`;
+	return [redis.state === "mirroring" ? paint.dim(says) : paint.yellow(says)];
+};
+
+const headLines = (session: Session, status: StatusView): readonly string[] => {
+	const { paint, width } = session;
 	const { core } = status;
 	const lag = core.lag > 100 ? paint.yellow(`, ${grouped(core.lag)} behind`) : "";
 	const healthy = status.healthy ? paint.green : paint.red;
@@ -125,6 +135,7 @@ const headLines = ({ paint, width }: Session, status: StatusView): readonly stri
 				"  ",
 			),
 		) + lag,
+		...redisLine(session, status),
 		...status.stops.map((stop) =>
 			paint.red(
 				wrap(

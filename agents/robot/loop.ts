@@ -151,6 +151,8 @@ export class ActuatorLoop {
 		if (!checked.ok) return checked;
 		if (!(lease.tick <= at)) return fail("ROBOT_REFUSED", { why: "tick-of-the-future", detail: "" });
 		if (this.#over.includes(lease.id)) return fail("ROBOT_REFUSED", { why: "lease-is-over", detail: "let go and begin anew" });
+		const stood = stand(this.#options.plan, this.#motion, lease.gait);
+		if (!stood.ok) return stood;
 		const until = instant(lease.tick + lease.ttlMs);
 		const taken = this.#asked({ kind: "lease", armEpoch: lease.armEpoch, holder: lease.holder, until, purpose: "move" });
 		if (!taken.ok) return taken;
@@ -159,8 +161,6 @@ export class ActuatorLoop {
 			this.#closeLease();
 			this.#opened = { id: lease.id, holder: lease.holder, at, pathMm, bounds: lease.bounds };
 		}
-		const stood = stand(this.#options.plan, this.#motion, lease.gait);
-		if (!stood.ok) return stood;
 		this.#motion = stood.value;
 		this.#wanted = lease.wanted;
 		return ok(undefined);

@@ -116,6 +116,7 @@ export const startActuator = async ({ folder, policy, driver: named, note }: Act
 	const found = await readArming(files);
 	const driver = await openDriver(named, plan);
 	const says = (row: string): string => MOVER_RULES.rules.find(({ id }) => id === row)?.says ?? row;
+	let desk: RobotDesk | undefined;
 	const loop: ActuatorLoop = new ActuatorLoop({
 		plan,
 		rules: MOVER_RULES,
@@ -125,11 +126,12 @@ export const startActuator = async ({ folder, policy, driver: named, note }: Act
 		keep: keeper(files),
 		onKind: ({ kind, cause }) => {
 			note("robot", { state: kind, simulated: driver.status().simulated, ...(cause === undefined ? {} : { cause: says(cause) }) });
-			desk.tellWatchers();
+			// What it finds at its start it says before anybody can ask.
+			desk?.tellWatchers();
 		},
 		onFault: (fault) => note("robot-fault", { code: fault.code, detail: sayFault(fault) }),
 	});
-	const desk: RobotDesk = new RobotDesk({
+	const opened = new RobotDesk({
 		plan,
 		loop,
 		state: () => stateOf(plan, loop, driver, says),
@@ -139,15 +141,16 @@ export const startActuator = async ({ folder, policy, driver: named, note }: Act
 			void files.write(ORDER_FILE, `${JSON.stringify({ schema: "orion.robot-order/1", order })}\n`, "plain").catch(failed);
 		},
 	});
+	desk = opened;
 	let turns = 0;
 	const endTurns = turnEvery(() => {
 		loop.turn();
 		turns += 1;
-		if (turns % TOLD_EVERY_TURNS === 0) desk.tellWatchers();
+		if (turns % TOLD_EVERY_TURNS === 0) opened.tellWatchers();
 	});
 	const path = join(folder, ROBOT_SOCKET);
 	await rm(path, { force: true });
-	const socket = await desk.serve(path);
+	const socket = await opened.serve(path);
 	await chmod(path, 0o600);
 	return {
 		stop: async () => {

@@ -19,6 +19,7 @@ import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
+import { openMirror } from "./redis.ts";
 import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
@@ -28,6 +29,8 @@ export interface UpOptions {
 	readonly httpPort?: number;
 	readonly level?: Level;
 	readonly config?: string;
+	/** Address of a Redis; more than what orion.yaml says. */
+	readonly redis?: string;
 	readonly acceptLoss: boolean;
 	/** twin, serial:PORT or guard:SOCKET, and the model of the robot. */
 	readonly robot?: { readonly driver: string; readonly model: string };
@@ -142,7 +145,7 @@ interface Start {
 	readonly register: OpenRegister;
 }
 
-const openInside = async ({ options, opened, say, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
+const openInside = async ({ options, opened, say, config, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
 	const { data, acceptLoss, onFatal, level } = options;
 	const log = await openCoreLog({ data, mesh, acceptLoss, onFatal });
 	opened.add(() => log.close());
@@ -167,6 +170,12 @@ const openInside = async ({ options, opened, say, mesh, node, instance, world, r
 	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
+	const mirror = await openMirror({ named: options.redis, config, log, mesh, world, core });
+	if (mirror !== undefined) {
+		opened.add(() => mirror.stop());
+		const { url, state, lag } = mirror.view();
+		say("redis", `${url}, ${state === "mirroring" ? `${lag} records behind` : "cannot be reached now; it gets everything when it is back"}`);
+	}
 	return core;
 };
 

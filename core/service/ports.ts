@@ -41,7 +41,22 @@ export interface Notice {
 	readonly text: string;
 }
 
+/** A copy of the log elsewhere. */
+export interface CopyView {
+	readonly url: string;
+	readonly state: "connecting" | "mirroring" | "away" | "refused";
+	/** Up to which position, and how many records are missing there. */
+	readonly upTo: number;
+	readonly lag: number;
+}
+
+/** What parts outside of core show in its status. */
+export interface Outside {
+	readonly redis?: () => CopyView;
+}
+
 export interface CoreInfo {
+	readonly redis?: CopyView;
 	readonly mesh: string;
 	readonly code: string;
 	readonly term: CoreTerm;
