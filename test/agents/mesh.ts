@@ -165,7 +165,7 @@ export class NodeFolder {
 export const startNode = async (
 	mesh: Mesh,
 	folder: NodeFolder,
-	change: { readonly password?: string } & Pick<AgentOptions, "openStopSocket"> = {},
+	change: { readonly password?: string } & Partial<Pick<AgentOptions, "openStopSocket" | "openMover" | "connect">> = {},
 ): Promise<{ agent: Agent; counting: Counting; notes: Notes }> => {
 	const counting = new Counting();
 	const notes = new Notes();
@@ -184,13 +184,14 @@ export const startNode = async (
 		version: "1.0.0",
 		files: folder.files,
 		openLog: (name) => Promise.resolve({ log: folder[name].log(), sweep: noSweep }),
-		connect: mqttConnect(config),
+		connect: change.connect ?? mqttConnect(config),
 		clock: nodeClock(),
 		timers: hostTimers(),
 		random: nodeRandomness(),
 		capabilities: [counting],
 		note: notes.note,
 		outboxBytesMax: 1_000_000,
+		...(change.openMover === undefined ? {} : { openMover: change.openMover }),
 		...(change.openStopSocket === undefined ? {} : { openStopSocket: change.openStopSocket }),
 	});
 	return { agent, counting, notes };

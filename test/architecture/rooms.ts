@@ -93,6 +93,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"fast-check": ["test/"],
 	grammy: ["core/service/telegram/bot-api.ts"],
 	hono: ["core/service/"],
+	ioredis: ["log/redis-connection.ts"],
 	jose: ["core/service/keys.ts", "test/"],
 	"json-schema-to-typescript": ["build/contracts.mjs"],
 	mqtt: ["edge/mqtt.ts", "test/"],
