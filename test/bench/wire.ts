@@ -8,13 +8,15 @@ const ROUNDS = 3;
 const SECONDS = 4;
 const CONNECTIONS = 4;
 const WINDOW = 256;
+/** About fifty alerts in all: what a household has, and what the engine keeps a row for. */
+const ALERTS_PER_NODE = 12;
 
 /** About 300 bytes: what an alert of a node looks like. */
 const payloadOf =
 	(node: string, run: string): ((n: number) => Buffer) =>
 	(n) =>
 		Buffer.from(
-			`{"specversion":"1.0","id":"${run}-${n}","source":"/nodes/${node}","type":"dev.orion.alert.firing.v1","data":{"name":"bench-${n % 50}","severity":"info","summary":"message ${n} of a bench that wants to know how fast it goes","value":${n},"threshold":10,"labels":{"rack":"2","room":"cellar"}}}`,
+			`{"specversion":"1.0","id":"${run}-${n}","source":"/nodes/${node}","type":"dev.orion.alert.firing.v1","data":{"name":"bench-${n % ALERTS_PER_NODE}","severity":"info","summary":"message ${n} of a bench that wants to know how fast it goes","value":${n},"threshold":10,"labels":{"rack":"2","room":"cellar"}}}`,
 		);
 
 /** One connection for each node: a single node is read no faster than its measure. */
