@@ -39,13 +39,14 @@ export class Mesh {
 	#instance = 0;
 	#broker: OpenBroker | undefined;
 	#beacons: NodeJS.Timeout | undefined;
-	/** The disk of core: while it is down nothing is acknowledged. */
-	disk: "up" | "down" = "up";
+	/** The disk of core: while it is down nothing is acknowledged; while it is stuck nothing is even refused. */
+	disk: "up" | "down" | "stuck" = "up";
 
 	async open(port = 0): Promise<this> {
 		this.#instance += 1;
 		const accept = ({ topic, envelope }: Accepted) => {
 			if (this.disk === "down") return Promise.reject(new Error("the disk is down"));
+			if (this.disk === "stuck") return new Promise<never>(() => undefined);
 			this.heard.push({ topic, envelope });
 			return Promise.resolve({ kind: "stored" as const, position: this.heard.length });
 		};
