@@ -37,6 +37,21 @@ const actionText = ({ name, node, args, attempt, phase, end, detail }: Action): 
 	return `${name}${with_ === "" ? "" : ` (${with_})`} on ${node}, attempt ${attempt}: ${end ?? phase}${detail === undefined ? "" : `, ${detail}`}`;
 };
 
+/** The number that it is about, around its bound; most incidents have none, and then there is no picture. */
+const evidence = ({ incident, decisions }: WhyView): readonly (readonly [string, HTMLElement])[] => {
+	const isMeasured =
+		incident?.value !== undefined || decisions.at(-1)?.facts.some(({ value, threshold }) => typeof value === "number" && typeof threshold === "number");
+	if (incident === undefined || isMeasured !== true) return [];
+	const picture = el("img", {
+		class: "evidence",
+		src: `/evidence/${incident.id}.png`,
+		alt: `the number of ${incident.title} around its bound`,
+		loading: "lazy",
+	});
+	picture.addEventListener("error", () => picture.replaceWith("too few measurements are on record for a picture"));
+	return [["measured", picture]];
+};
+
 /** The seven questions that a decision answers, in the order in which people ask them. */
 export const whyCard = (answer: WhyView): HTMLElement => {
 	const decision = answer.decisions.at(-1);
@@ -49,6 +64,7 @@ export const whyCard = (answer: WhyView): HTMLElement => {
 			`${(VERDICTS[decision.verdict] ?? decision.verdict).toUpperCase()} at ${decision.level}${decision.risk === undefined ? "" : `, ${decision.risk}`}: ${decision.why}`,
 		],
 		["facts", decision.facts.length === 0 ? "none" : list(decision.facts.map(factText))],
+		...evidence(answer),
 		["policy", list(matched.map((row) => el("span", {}, code(row.at), ` ${row.id}: ${row.detail}`)))],
 		[
 			"guards",
