@@ -9,6 +9,10 @@ const say = (line) => process.stderr.write(`${line}\n`);
 const GROUPS = [
 	{ names: ["ingest.embedded", "puback.p50", "puback.p99"], run: async () => (await load("test/bench/wire.ts")).wireFigures(peer("mosquitto"), say) },
 	{ names: ["command.p99"], run: async () => (await load("test/bench/command.ts")).commandFigures(say) },
+	{
+		names: ["stop.lan.p99", "stop.local.p99", "cut.lan.p99", "cut.local.p99"],
+		run: async () => (await load("test/bench/stop.ts")).stopFigures(say),
+	},
 	{ names: ["up.ready", "agent.ready", "agent.rss"], run: async () => (await load("test/bench/processes.ts")).processFigures(say) },
 	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },
 ];
