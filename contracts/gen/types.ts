@@ -1030,6 +1030,23 @@ export interface ConfigOrion {
  */
 node?: string
 /**
+ * a Redis beside the log: a copy of every record for other programs
+ */
+redis?: {
+/**
+ * redis://[user:password@]host[:port][/number], rediss:// for TLS: gets a copy of every record, and brokers elsewhere speak through it
+ */
+url: string
+/**
+ * file with the certificate authority of a rediss:// (default: those of the system)
+ */
+ca?: string
+/**
+ * newest records that stay in each family stream, about (default 10000, 0 = no family streams)
+ */
+familyRecordsMax?: number
+}
+/**
  * where the broker listens
  */
 mqtt?: {

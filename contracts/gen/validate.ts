@@ -186,7 +186,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"clock.tick": ["engineMs","wallMs","quality","offsetMinutes","bootId","monoMs"],
 	"config.broker": ["listen","anonymous","qos2","refuseSubscribe","connectionsMax"],
 	"config.node": ["schema","mesh","node","url","username","password","coreKeys","processes","host","systemd","docker"],
-	"config.orion": ["node","mqtt","http","processes","host","policies","telegram","systemd","docker"],
+	"config.orion": ["node","redis","mqtt","http","processes","host","policies","telegram","systemd","docker"],
 	"core.beacon": ["v","mesh","coreTerm","counter","level","policyHash","latched","ticks","stops","releases"],
 	"core.bundle": ["v","mesh","coreTerm","version","policyHash","level","rows","grants"],
 	"decision.made": ["decision","incident","verdict","action","args","node","risk","level","why","rows","facts","guards","change"],

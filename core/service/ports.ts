@@ -41,7 +41,22 @@ export interface Notice {
 	readonly text: string;
 }
 
+/** A copy of the log elsewhere. */
+export interface CopyView {
+	readonly url: string;
+	readonly state: "connecting" | "mirroring" | "away" | "refused";
+	/** Up to which position, and how many records are missing there. */
+	readonly upTo: number;
+	readonly lag: number;
+}
+
+/** What parts outside of core show in its status. */
+export interface Outside {
+	readonly redis?: () => CopyView;
+}
+
 export interface CoreInfo {
+	readonly redis?: CopyView;
 	readonly mesh: string;
 	readonly code: string;
 	readonly term: CoreTerm;
@@ -105,6 +120,8 @@ export interface CoreDesk extends ApprovalDesk {
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** A checkpoint over everything that is in the log now, so that it can be kept elsewhere. */
+	signAudit(): Promise<Result<{ readonly signedUpTo: number }>>;
 	/** Messages that broke their contract, for a person to look at. */
 	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */

@@ -256,6 +256,7 @@ export class DeskWorld {
 					},
 				},
 			}),
+			signAudit: async () => ok({ signedUpTo: this.head }),
 			quarantine: new Quarantine({
 				records: async (from, max) => this.records.slice(from - 1, from - 1 + max),
 				ends: () => ({ first: this.first, head: this.head }),
