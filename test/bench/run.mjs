@@ -14,6 +14,10 @@ const GROUPS = [
 	{ names: ["frozen.p99", "frozen.p99.mosquitto", "clients.1000"], run: async () => (await load("test/bench/crowd.ts")).crowdFigures(peer("mosquitto"), say) },
 	{ names: ["loss.kill9"], run: async () => (await load("test/bench/loss.ts")).lossFigures(say) },
 	{ names: ["command.p99"], run: async () => (await load("test/bench/command.ts")).commandFigures(say) },
+	{
+		names: ["stop.lan.p99", "stop.local.p99", "cut.lan.p99", "cut.local.p99"],
+		run: async () => (await load("test/bench/stop.ts")).stopFigures(say),
+	},
 	{ names: ["up.ready", "agent.ready", "agent.rss"], run: async () => (await load("test/bench/processes.ts")).processFigures(say) },
 	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },
 ];
