@@ -21,6 +21,7 @@ import { watchedCapability } from "../capabilities/watched.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
+import { readCertificate } from "./node-certificate.ts";
 import { nodeClock, nodeRandomness } from "./node-clock.ts";
 import { VERSION } from "./version.ts";
 
@@ -53,7 +54,7 @@ const readConfig = async (folder: string): Promise<ConfigNode> => {
 	const file = join(folder, CONFIG_FILE);
 	const invalid = (detail: string): OrionError => new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail });
 	const text = await readText(file);
-	if (text === undefined) throw invalid("there is no such file; `orion node add` makes one");
+	if (text === undefined) throw invalid("there is no such file; `orion join` makes one");
 	let value: unknown;
 	try {
 		value = JSON.parse(text);
@@ -108,7 +109,7 @@ const start = async (folder: string): Promise<Agent> => {
 		version: VERSION,
 		files,
 		openLog: (name) => openLog(folder, name, config.mesh),
-		connect: mqttConnect(config),
+		connect: mqttConnect({ ...config, ...(await readCertificate(folder, config.url)) }),
 		clock: nodeClock(),
 		timers: hostTimers(),
 		random,
