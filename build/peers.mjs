@@ -12,12 +12,23 @@ const PEERS = {
 		packages: ["mosquitto", "libcjson1", "libwebsockets17", "libdlt2", "libwrap0", "libnsl2", "libuv1", "libev4", "libcap2"],
 		program: "usr/sbin/mosquitto",
 	},
+	// Two ends of a serial line that no hardware is needed for.
+	socat: { packages: ["socat", "libwrap0", "libnsl2", "libtirpc3", "libssl3"], program: "usr/bin/socat" },
 	chromium: {
 		// What else it needs depends on what the host has: apt is asked.
 		packages: ["chromium", "fonts-dejavu-core"],
 		withMissing: true,
 		program: "usr/lib/chromium/chromium",
 		libraries: ["pulseaudio"],
+	},
+	"redis-server": {
+		packages: ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1"],
+		program: "usr/bin/redis-server",
+	},
+	// A library: its folder goes into PYTHONPATH.
+	"python3-redis": {
+		packages: ["python3-redis", "python3-async-timeout", "python3-deprecated", "python3-packaging", "python3-wrapt"],
+		program: "usr/lib/python3/dist-packages/redis/__init__.py",
 	},
 };
 

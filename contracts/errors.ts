@@ -128,6 +128,7 @@ export const ERRORS = {
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	NO_ROBOT_HERE: kind("operator", true, 3, "no robot answers at {path} ({detail}). Start one with `orion up --robot twin`, or name its folder with --data."),
 	ROBOT_REFUSED: kind("caller", false, 5, "the robot refuses ({why}) {detail}. Ask `orion robot status` what it is doing."),
 	PORT_CLOSED: kind(
 		"operator",
@@ -143,6 +144,12 @@ export const ERRORS = {
 	LEGS_COLLIDE: kind("caller", false, 5, "legs {leg} and {other} would stand {degrees} degrees apart; at least {minDegrees} are needed"),
 	BODY_LIMIT: kind("caller", false, 5, "{axis} of {found} is outside {min} to {max}"),
 	UNSTABLE: kind("caller", false, 5, "the centre of mass would stand {marginMm} mm inside its feet; at least {minMm} mm are needed"),
+	MOVER_NOT_HEARD: kind(
+		"peer",
+		true,
+		3,
+		"{node} was not heard as a node that moves within the last second. Check it with `orion node ls`; nothing moves meanwhile.",
+	),
 	STOP_NOT_HELD: kind("caller", false, 1, "{node} is not stopped: there is nothing to release."),
 	CUT_NEEDS_PRESENCE: kind("caller", false, 5, "{node} was cut by {by}, and a cut is released only at the node itself: `orion release {node} --local` there."),
 	NO_NODE_HERE: kind(
@@ -151,6 +158,27 @@ export const ERRORS = {
 		3,
 		"no node answers at {path} ({detail}). Start it, or name its folder with --data; the switch at the machine works always.",
 	),
+	REDIS_URL: kind("operator", false, 2, "{url} is no address of a Redis. Give redis://[user:password@]host[:port][/number], or rediss:// for TLS."),
+	REDIS_AWAY: kind("peer", true, 3, "Redis at {url} cannot be reached ({detail}). Nothing is lost: what it misses is written when it is back."),
+	REDIS_AUTH: kind(
+		"operator",
+		false,
+		4,
+		"Redis at {url} refused the credential ({detail}). Mend user and password in the address, or the rights of that user.",
+	),
+	REDIS_SETTING: kind(
+		"operator",
+		false,
+		1,
+		"Redis at {url} has {setting} {found}, with which it may lose records; it must be {needed}. Mend it: redis-cli CONFIG SET {setting} {needed}",
+	),
+	REDIS_FOREIGN: kind(
+		"operator",
+		false,
+		1,
+		"{key} in Redis at {url} was not written by this mesh: {detail}. Nothing is written over it. Name another Redis or database, or, if nobody needs it, run: redis-cli DEL {key} orion:mirror",
+	),
+	REDIS_REFUSED: kind("peer", true, 1, "Redis at {url} does not take records ({detail}). Give it memory and disk; what it misses is written afterwards."),
 	TOOL_MISSING: kind("machine", false, 1, "{tool} is not on this machine ({detail})"),
 	VERSION_UNSUPPORTED: kind("machine", false, 1, "{what} {found} is too old; at least {needed} is needed"),
 } as const satisfies Record<string, ErrorKind>;

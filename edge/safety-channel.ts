@@ -36,6 +36,8 @@ const VERBS: readonly StopVerb[] = ["stop", "cut"];
 const KEEPALIVE_SECONDS = 2;
 const GOODBYE_MS_MAX = 1_000;
 const UNSAID_MAX = 64;
+/** A broker whose disk is down keeps this connection and does not answer: what it may not have kept is said again. */
+const RESAY_AFTER_MS = 2_000;
 
 /** What one connection begins and may end with. The will has no number: nobody knows whether it will ever be said, and a number that is never said is a hole. */
 interface Greeting {
@@ -45,6 +47,8 @@ interface Greeting {
 }
 
 interface Said {
+	/** Milliseconds since it was sent, counted by pulses. */
+	waitedMs: number;
 	readonly topic: string;
 	readonly bytes: Uint8Array;
 }
@@ -143,9 +147,23 @@ export class SafetyChannel {
 	}
 
 	async #say(connection: Connection, topic: string, bytes: Uint8Array): Promise<void> {
-		this.#unsaid = [...this.#unsaid, { topic, bytes }].slice(-UNSAID_MAX);
+		this.#unsaid = [...this.#unsaid, { waitedMs: 0, topic, bytes }].slice(-UNSAID_MAX);
 		await connection.publish(topic, bytes, { qos: 1, retain: true });
 		this.#unsaid = this.#unsaid.filter((unsaid) => unsaid.bytes !== bytes);
+	}
+
+	#resay(connection: Connection, passedMs: number): void {
+		for (const said of this.#unsaid) {
+			said.waitedMs += passedMs;
+			if (said.waitedMs < RESAY_AFTER_MS) continue;
+			said.waitedMs = 0;
+			connection.publish(said.topic, said.bytes, { qos: 1, retain: true }).then(
+				() => {
+					this.#unsaid = this.#unsaid.filter((unsaid) => unsaid !== said);
+				},
+				() => undefined,
+			);
+		}
 	}
 
 	/** The safe-stop changed, or an order was heard once more: a pulse says so at once, past every disk; the record of what is new follows. */
@@ -215,6 +233,7 @@ export class SafetyChannel {
 		const { connection } = this.#kept;
 		if (connection !== undefined) this.#beat(connection);
 		const everyMs = this.#options.onLease === undefined ? PULSE_EVERY_MS : MOVER_PULSE_EVERY_MS;
+		if (connection !== undefined) this.#resay(connection, everyMs);
 		this.#cancelPulse = this.#options.timers.after(everyMs, () => this.#pulse());
 	}
 }

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { resolve } from "node:path";
-import { agentProgram } from "../roles/agent-process.ts";
+import { bundled } from "../roles/agent-process.ts";
 import type { JoinOptions } from "./join.ts";
 import type { Session } from "./session.ts";
 
@@ -12,7 +12,7 @@ const BY_SIGNAL = 128;
 /** Its lines are the agent's own; what ends this ends the agent in order, and its exit code is this one's. */
 export const runAgent = (session: Session, { state }: JoinOptions): Promise<number> =>
 	new Promise((done, reject) => {
-		const agent = spawn(process.execPath, [SMALL_YOUNG_SPACE, agentProgram(), "--state", resolve(state)], { stdio: ["ignore", "inherit", "inherit"] });
+		const agent = spawn(process.execPath, [SMALL_YOUNG_SPACE, bundled("agent"), "--state", resolve(state)], { stdio: ["ignore", "inherit", "inherit"] });
 		const pass = (signal: NodeJS.Signals): void => {
 			agent.kill(signal);
 		};

@@ -35,6 +35,13 @@ const listCommands = (program: Command, bind: Bind): void => {
 		.addHelpText("after", examples("orion approvals invite", "orion approvals invite --json"))
 		.action(bind(async (session) => (await import("./invite.ts")).inviteAdmin(session)));
 	approvals
+		.command("undo")
+		.description("take back what was approved and done, with the action that the policy names for it")
+		.argument("<id>", ID)
+		.option("-m, --message <why>", "why, for whoever reads the log")
+		.addHelpText("after", examples('orion approvals undo apr-0b7e -m "it is mended"'))
+		.action(bind(async (session, id: string, options: Answering) => (await import("./approvals.ts")).undo(session, id, options)));
+	approvals
 		.command("history")
 		.description("how long answers took, who gave them, how often was asked, which answers counted for nothing")
 		.addHelpText("after", examples("orion approvals history", "orion approvals history --json"))

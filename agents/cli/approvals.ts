@@ -191,6 +191,15 @@ export const revoke = async (session: Session, id: string, options: Answering): 
 	return 0;
 };
 
+export const undo = async (session: Session, id: string, options: Answering): Promise<number> => {
+	const mesh = await session.mesh();
+	const body = { by: session.host.user, via: "cli", ...(options.message === undefined ? {} : { why: options.message }) };
+	const row = await session.waiting(() => "asking", mesh.post<ApprovalView>(`/approvals/${encodeURIComponent(id)}/undo`, body));
+	if (session.json) session.print(row);
+	else session.say(`${session.paint.green("ordered")}: ${plain(row.plan)} is ${row.outcome?.undone ?? "taken back"}; see: orion why ${row.incident}`);
+	return 0;
+};
+
 const counts = (named: Readonly<Record<string, number>>): string =>
 	Object.entries(named)
 		.map(([name, count]) => `${count} ${name}`)

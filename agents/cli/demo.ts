@@ -6,7 +6,7 @@ import { REPAIR, SURVIVE } from "../demo/chapters-repair.ts";
 import { playWith } from "../demo/play.ts";
 import { Stage } from "../demo/stage.ts";
 import { type Listener, type Step, tellAll } from "../demo/story.ts";
-import { agentProgram } from "../roles/agent-process.ts";
+import { bundled } from "../roles/agent-process.ts";
 import { shippedPolicyText } from "../roles/config.ts";
 import { plain, wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
@@ -54,7 +54,7 @@ export const runDemo = async (session: Session, options: DemoOptions): Promise<n
 	const [program = "orion"] = process.argv.slice(1);
 	const [actions, autonomy, approvals] = await Promise.all((["actions.yaml", "autonomy.yaml", "approvals.yaml"] as const).map(shippedPolicyText));
 	const play = playWith({ actions: actions ?? "", autonomy: autonomy ?? "", approvals: approvals ?? "" });
-	const stage = await Stage.make({ program, nodeArgs: process.execArgv, agent: agentProgram(), signal: host.interrupted }, play);
+	const stage = await Stage.make({ program, nodeArgs: process.execArgv, agent: bundled("agent"), signal: host.interrupted }, play);
 	const intro = `a mesh of its own, in ${stage.folder}, with three small services and the shipped policies (but: cooldown 1 s, 3 s to decide, one use alone); every figure below is measured now`;
 	let steps: readonly Step[] = [];
 	try {

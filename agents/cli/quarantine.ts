@@ -48,7 +48,9 @@ export const listQuarantine = async (session: Session, { lines = LINES, before }
 	]);
 	session.say(table(COLUMNS, rows, width, paint.dim).join("\n"));
 	const [newest] = list.rows;
-	session.say(`\n${grouped(list.waiting)} wait${list.next === null ? "" : `; older ones: orion quarantine ls --before ${list.next}`}`);
+	session.say(
+		`\n${grouped(list.waiting)} ${list.waiting === 1 ? "waits" : "wait"}${list.next === null ? "" : `; older ones: orion quarantine ls --before ${list.next}`}`,
+	);
 	session.say(`${paint.dim("next:")} orion quarantine show ${newest?.position ?? "POSITION"}`);
 	return 0;
 };

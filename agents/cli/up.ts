@@ -18,8 +18,11 @@ interface Flags {
 	readonly joinPort?: number;
 	readonly level?: Level;
 	readonly config?: string;
+	readonly redis?: string;
 	readonly acceptLoss?: boolean;
 	readonly verbose?: boolean;
+	readonly robot?: string;
+	readonly robotModel: "fnk0052" | "fnk0031";
 }
 
 const LEVEL_SAYS: Readonly<Record<Level, string>> = {
@@ -40,6 +43,8 @@ Examples:
   orion up --config orion.yaml          with the services of that file supervised
   orion up --listen 192.168.1.10        so that other machines can join, with TLS
   orion up --level N2                   SAFE repairs run by themselves
+  orion up --robot twin                 with a simulated hexapod: then orion robot view
+  orion up --redis redis://127.0.0.1:6379    every record also in Redis, for other programs
   orion up --data /tmp/try --mqtt-port 0 --http-port 0 --json
 `;
 
@@ -54,7 +59,10 @@ export const register = (program: Command): void => {
 		.option("--join-port <n>", "port for devices that join with a token (default 8884, 0 = any free one)", parsePort)
 		.addOption(new Option("--level <level>", "autonomy level from now on (default: as it was; N0 on a fresh mesh)").choices(["N0", "N2", "N3"]))
 		.option("--config <file>", "configuration (default: orion.yaml here, else in the data folder)")
+		.option("--redis <url>", "a Redis that gets a copy of every record: redis[s]://[user:password@]host[:port]")
 		.option("--accept-loss", "start although the log is damaged, and record what is lost")
+		.option("--robot <driver>", "a robot at this host: twin (simulated), serial:PORT or guard:SOCKET")
+		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
 		.option("--verbose", "also show what the agent of this host says")
 		.addHelpText("after", EXAMPLES)
 		.action(async (_flags: unknown, command: Command) => {
@@ -117,6 +125,8 @@ const up = async (flags: Flags): Promise<void> => {
 			: { listen: { address: flags.listen, mqttsPort: flags.mqttsPort ?? DEFAULT_MQTTS_PORT, joinPort: flags.joinPort ?? DEFAULT_JOIN_PORT } }),
 		...(flags.level === undefined ? {} : { level: flags.level }),
 		...(flags.config === undefined ? {} : { config: flags.config }),
+		...(flags.robot === undefined ? {} : { robot: { driver: flags.robot, model: flags.robotModel } }),
+		...(flags.redis === undefined ? {} : { redis: flags.redis }),
 		onPart: ({ part, detail, ms }) => {
 			if (json) line("part", { part, detail, ms });
 			else process.stdout.write(`  ${pc.green("OK")} ${part.padEnd(8)}${detail} ${pc.dim(`(${ms} ms)`)}\n`);

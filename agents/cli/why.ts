@@ -14,8 +14,10 @@ type Approval = WhyView["approvals"][number];
 type Row = WhyView["timeline"][number];
 
 const EVENTS_SHOWN_MAX = 12;
-const EARLIER_SHOWN_MAX = 10;
+const EARLIER_SHOWN_MAX = 5;
 const ASKED_SHOWN_MAX = 5;
+const ACTIONS_SHOWN_MAX = 2;
+const BREAKER_SHOWN_MAX = 6;
 const LABEL_WIDTH = 13;
 
 class Card {
@@ -61,10 +63,10 @@ class Card {
 const title = ({ paint, width }: Session, card: Card, answer: WhyView): void => {
 	const { incident, subject, at } = answer;
 	if (incident === undefined) {
-		card.lines.push(paint.bold(`${subject.kind} ${plain(subject.id)}`));
+		card.lines.push(wrap(paint.bold(`${subject.kind} ${plain(subject.id)}`), width, ""));
 		return;
 	}
-	card.lines.push(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`);
+	card.lines.push(wrap(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`, width, ""));
 	const facts = [gravityStyle(paint, incident.severity)(incident.severity), `since ${clockTime(incident.openedAt, at)}`];
 	if (incident.status === "open") facts.push(paint.red("open"));
 	else facts.push(paint.green(`${incident.resolvedHow === "repaired" ? "repaired" : "cleared by itself"} at ${clockTime(incident.resolvedAt ?? "", at)}`));
@@ -140,6 +142,20 @@ const done = (session: Session, card: Card, action: Action): void => {
 	for (const step of together(action.steps)) card.row(step);
 };
 
+/** The newest ones step by step, the ones before in a line each; older ones are counted. */
+const actions = (session: Session, card: Card, { actions: all, incident, at }: WhyView): void => {
+	if (all.length === 0) return;
+	card.section("What was done");
+	const earlier = all.slice(0, -ACTIONS_SHOWN_MAX);
+	const hidden = earlier.length - EARLIER_SHOWN_MAX;
+	if (hidden > 0) card.text(session.paint.dim(`${hidden} earlier ones: orion incident show ${incident?.id ?? "ID"}`));
+	for (const { phase, name, attempt, id, steps } of earlier.slice(-EARLIER_SHOWN_MAX))
+		card.line(
+			`${session.paint.dim(clockTime(steps[0]?.at ?? "", at))}  ${phaseStyle(session.paint, phase)(phase)}  ${name}, attempt ${attempt}  ${session.paint.dim(id)}`,
+		);
+	for (const action of all.slice(-ACTIONS_SHOWN_MAX)) done(session, card, action);
+};
+
 const ENDED = { denied: "red", approved: "green", open: "yellow" } as const;
 
 const askedOf = (session: Session, card: Card, approval: Approval): void => {
@@ -195,10 +211,10 @@ export const whyCard = (session: Session, answer: WhyView): string => {
 	decisions(session, card, answer);
 	if (answer.approvals.length > 0) card.section("What was asked");
 	for (const approval of answer.approvals.slice(-ASKED_SHOWN_MAX)) askedOf(session, card, approval);
-	if (answer.actions.length > 0) card.section("What was done");
-	for (const action of answer.actions) done(session, card, action);
+	actions(session, card, answer);
 	if (answer.breaker.length > 0) card.section("The breaker");
-	for (const row of answer.breaker) card.row(row);
+	if (answer.breaker.length > BREAKER_SHOWN_MAX) card.text(session.paint.dim(`${answer.breaker.length - BREAKER_SHOWN_MAX} earlier ones are left out`));
+	for (const row of answer.breaker.slice(-BREAKER_SHOWN_MAX)) card.row(row);
 	if (answer.asked.length > 0) card.section("A person is needed");
 	for (const { why, suggestion, at } of answer.asked.slice(-2)) {
 		card.labelled(clockTime(at, answer.at), [plain(why)]);

@@ -2,6 +2,7 @@
 import { createServer, type Socket } from "node:net";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
+import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { RobotPlan } from "../../firmware-bridge/body/plan.ts";
 import type { ActuatorLoop } from "./loop.ts";
 import { type RobotRequest, type RobotState, readRobotRequest } from "./words.ts";
@@ -10,6 +11,10 @@ export interface RobotDeskOptions {
 	readonly plan: RobotPlan;
 	readonly loop: ActuatorLoop;
 	readonly state: () => RobotState;
+	/** What a person ordered here before a restart. */
+	readonly found: StopVerb | null;
+	/** After the outputs, never before. */
+	readonly keep: (order: StopVerb | null) => void;
 }
 
 const LINE_CHARACTERS_MAX = 4_096;
@@ -17,7 +22,7 @@ const CONNECTIONS_MAX = 16;
 /** What a watcher does not read is not kept for it. */
 const UNREAD_BYTES_MAX = 65_536;
 
-type Orders = Record<"person" | "node", "stop" | "cut" | null>;
+type Orders = Record<"person" | "node", StopVerb | null>;
 
 export class RobotDesk {
 	readonly #options: RobotDeskOptions;
@@ -26,6 +31,8 @@ export class RobotDesk {
 
 	constructor(options: RobotDeskOptions) {
 		this.#options = options;
+		this.#orders.person = options.found;
+		this.#obey();
 	}
 
 	/** Ten times a second. */
@@ -66,6 +73,7 @@ export class RobotDesk {
 			case "order":
 				this.#orders[request.source] = request.order;
 				this.#obey();
+				if (request.source === "person") this.#options.keep(request.order);
 				return ok(undefined);
 			case "release":
 				return this.#release();
@@ -84,6 +92,7 @@ export class RobotDesk {
 		const { loop } = this.#options;
 		this.#orders.person = null;
 		this.#obey();
+		this.#options.keep(null);
 		if (this.#orders.node !== null) return fail("ROBOT_REFUSED", { why: "stopped-by-the-mesh", detail: "release the node with `orion release` first" });
 		return loop.mover.kind === "cut" || loop.mover.kind === "fault" ? loop.presence() : ok(undefined);
 	}

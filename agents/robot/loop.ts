@@ -5,7 +5,16 @@ import { ok, type Result } from "../../contracts/result.ts";
 import { type Instant, instant } from "../../contracts/time.ts";
 import { stepMover } from "../../edge/machines/safe-stop.ts";
 import type { MoverRules } from "../../edge/machines/safe-stop-rules.ts";
-import { bootMover, isEnergised, type Mover, type MoverEffect, type MoverInput, mayWrite, type SeenCause } from "../../edge/machines/safe-stop-state.ts";
+import {
+	bootMover,
+	isEnergised,
+	LATCHED,
+	type Mover,
+	type MoverEffect,
+	type MoverInput,
+	mayWrite,
+	type SeenCause,
+} from "../../edge/machines/safe-stop-state.ts";
 import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
 import { isDown, isUp, type Motion, moveOn, rise, sitDown, stand, UNPOWERED } from "../../firmware-bridge/body/motion.ts";
 import type { GaitName, RobotPlan } from "../../firmware-bridge/body/plan.ts";
@@ -23,6 +32,8 @@ const LEASES_OVER_MAX = 64;
 /** What of a robot's state outlives its process. */
 export interface KeptArming {
 	readonly armed: boolean;
+	/** It was cut, or at fault: a restart is no presence. */
+	readonly latched: boolean;
 	readonly armEpoch: number;
 }
 
@@ -87,7 +98,7 @@ export class ActuatorLoop {
 		this.#turnedAt = at;
 		this.#mover = bootMover(at, options.found.armEpoch);
 		this.#wanted = this.#resting();
-		if (options.found.armed) {
+		if (options.found.armed || options.found.latched) {
 			this.#isSitting = false;
 			this.#ask({ kind: "seen", cause: "found-armed", present: true });
 		}
@@ -140,6 +151,8 @@ export class ActuatorLoop {
 		if (!checked.ok) return checked;
 		if (!(lease.tick <= at)) return fail("ROBOT_REFUSED", { why: "tick-of-the-future", detail: "" });
 		if (this.#over.includes(lease.id)) return fail("ROBOT_REFUSED", { why: "lease-is-over", detail: "let go and begin anew" });
+		const stood = stand(this.#options.plan, this.#motion, lease.gait);
+		if (!stood.ok) return stood;
 		const until = instant(lease.tick + lease.ttlMs);
 		const taken = this.#asked({ kind: "lease", armEpoch: lease.armEpoch, holder: lease.holder, until, purpose: "move" });
 		if (!taken.ok) return taken;
@@ -148,8 +161,6 @@ export class ActuatorLoop {
 			this.#closeLease();
 			this.#opened = { id: lease.id, holder: lease.holder, at, pathMm, bounds: lease.bounds };
 		}
-		const stood = stand(this.#options.plan, this.#motion, lease.gait);
-		if (!stood.ok) return stood;
 		this.#motion = stood.value;
 		this.#wanted = lease.wanted;
 		return ok(undefined);
@@ -181,7 +192,9 @@ export class ActuatorLoop {
 		this.#see("driver-error", false);
 		this.#see("found-armed", false);
 		const released = this.#asked({ kind: "presence" });
-		if (released.ok) this.#isSitting = true;
+		if (!released.ok) return released;
+		this.#isSitting = true;
+		this.#perform({ kind: "keep-off" });
 		return released;
 	}
 
@@ -213,7 +226,7 @@ export class ActuatorLoop {
 		const { armEpoch } = this.#mover;
 		switch (effect.kind) {
 			case "keep-armed":
-				keep({ armed: true, armEpoch }).then(
+				keep({ armed: true, latched: false, armEpoch }).then(
 					() => void this.#ask({ kind: "armed-kept", armEpoch }),
 					() => this.#break({ code: "FSYNC_FAILED", facts: { folder: "the robot's folder", detail: "it could not be kept that it is armed" } }),
 				);
@@ -244,7 +257,9 @@ export class ActuatorLoop {
 				this.#motion = UNPOWERED;
 				return;
 			case "keep-off":
-				keep({ armed: false, armEpoch }).catch(() => onFault({ code: "FSYNC_FAILED", facts: { folder: "the robot's folder", detail: "it is off" } }));
+				keep({ armed: false, latched: LATCHED.includes(this.#mover.kind), armEpoch }).catch(() =>
+					onFault({ code: "FSYNC_FAILED", facts: { folder: "the robot's folder", detail: "it is off" } }),
+				);
 				return;
 			case "refused":
 				return;

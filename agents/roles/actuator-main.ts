@@ -1,10 +1,13 @@
 // The process that moves a robot: apart from the agent, so that nothing the agent does can delay a turn; ends in order when it is told to or its parent is gone.
+import { setPriority } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ERRORS, OrionError } from "../../contracts/errors.ts";
 import type { Note } from "../../edge/ports.ts";
 import { type Actuator, startActuator } from "./actuator.ts";
 
+/** Before whatever else runs on this machine: its turns are short. */
+const URGENT = -10;
 const STOP_WITHIN_MS = 6_000;
 
 const note: Note = (event, facts = {}) => {
@@ -54,6 +57,11 @@ const main = async (): Promise<void> => {
 		process.stdin.on("end", end);
 		process.stdin.on("error", end);
 		process.stdin.resume();
+	}
+	try {
+		setPriority(URGENT);
+	} catch {
+		// Only root may; then it shares the processor with everything else, and a late turn holds the robot.
 	}
 	running = await startActuator({ ...options, note });
 	note("ready", { pid: process.pid });

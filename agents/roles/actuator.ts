@@ -2,6 +2,7 @@
 import { chmod, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
+import type { StopVerb } from "../../contracts/stop-order.ts";
 import { type Instant, instant } from "../../contracts/time.ts";
 import { checkYaml } from "../../core/service/checked-yaml.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
@@ -32,6 +33,7 @@ export interface Actuator {
 }
 
 export const ROBOT_SOCKET = "robot.sock";
+const ORDER_FILE = "robot-order.json";
 const ARMING_FILE = "robot.json";
 const LEASE_MS = 200;
 const FREEZE_MS = 2_000;
@@ -61,14 +63,27 @@ const openDriver = (named: string, plan: RobotPlan): Promise<RobotDriver> => {
 /** What cannot be read is no permission: it counts as armed when its process died. */
 const readArming = async (files: KeptFiles): Promise<KeptArming> => {
 	const text = await files.read(ARMING_FILE);
-	if (text === undefined) return { armed: false, armEpoch: 0 };
+	if (text === undefined) return { armed: false, latched: false, armEpoch: 0 };
 	try {
-		const { armed, armEpoch } = JSON.parse(text) as { readonly armed?: unknown; readonly armEpoch?: unknown };
-		if (typeof armed === "boolean" && typeof armEpoch === "number" && Number.isSafeInteger(armEpoch)) return { armed, armEpoch };
+		const { armed, latched, armEpoch } = JSON.parse(text) as { readonly [name in keyof KeptArming]?: unknown };
+		const isWhole = typeof armed === "boolean" && typeof latched === "boolean" && typeof armEpoch === "number" && Number.isSafeInteger(armEpoch);
+		if (isWhole) return { armed, latched, armEpoch };
 	} catch {
 		// Falls through to the answer for what cannot be read.
 	}
-	return { armed: true, armEpoch: 0 };
+	return { armed: true, latched: true, armEpoch: 0 };
+};
+
+/** An order that cannot be read is a stop. */
+const readOrder = async (files: KeptFiles): Promise<StopVerb | null> => {
+	const text = await files.read(ORDER_FILE);
+	if (text === undefined) return null;
+	try {
+		const { order } = JSON.parse(text) as { readonly order?: unknown };
+		return order === null || order === "cut" ? order : "stop";
+	} catch {
+		return "stop";
+	}
 };
 
 /** Turns at fixed times; what came too late is left out, never caught up with. */
@@ -78,7 +93,8 @@ const turnEvery = (turn: () => void): (() => void) => {
 	const next = (): void => {
 		turn();
 		const spentMs = performance.now() - beganMs;
-		timer = setTimeout(next, TURN_MS - (spentMs % TURN_MS));
+		// Rounded, because a timer may fire a little early.
+		timer = setTimeout(next, (Math.round(spentMs / TURN_MS) + 1) * TURN_MS - spentMs);
 	};
 	timer = setTimeout(next, TURN_MS);
 	return () => clearTimeout(timer);
@@ -100,6 +116,7 @@ export const startActuator = async ({ folder, policy, driver: named, note }: Act
 	const found = await readArming(files);
 	const driver = await openDriver(named, plan);
 	const says = (row: string): string => MOVER_RULES.rules.find(({ id }) => id === row)?.says ?? row;
+	let desk: RobotDesk | undefined;
 	const loop: ActuatorLoop = new ActuatorLoop({
 		plan,
 		rules: MOVER_RULES,
@@ -109,20 +126,31 @@ export const startActuator = async ({ folder, policy, driver: named, note }: Act
 		keep: keeper(files),
 		onKind: ({ kind, cause }) => {
 			note("robot", { state: kind, simulated: driver.status().simulated, ...(cause === undefined ? {} : { cause: says(cause) }) });
-			desk.tellWatchers();
+			// What it finds at its start it says before anybody can ask.
+			desk?.tellWatchers();
 		},
 		onFault: (fault) => note("robot-fault", { code: fault.code, detail: sayFault(fault) }),
 	});
-	const desk: RobotDesk = new RobotDesk({ plan, loop, state: () => stateOf(plan, loop, driver, says) });
+	const opened = new RobotDesk({
+		plan,
+		loop,
+		state: () => stateOf(plan, loop, driver, says),
+		found: await readOrder(files),
+		keep: (order) => {
+			const failed = (): void => note("robot-order-not-kept", { order: order ?? "none" });
+			void files.write(ORDER_FILE, `${JSON.stringify({ schema: "orion.robot-order/1", order })}\n`, "plain").catch(failed);
+		},
+	});
+	desk = opened;
 	let turns = 0;
 	const endTurns = turnEvery(() => {
 		loop.turn();
 		turns += 1;
-		if (turns % TOLD_EVERY_TURNS === 0) desk.tellWatchers();
+		if (turns % TOLD_EVERY_TURNS === 0) opened.tellWatchers();
 	});
 	const path = join(folder, ROBOT_SOCKET);
 	await rm(path, { force: true });
-	const socket = await desk.serve(path);
+	const socket = await opened.serve(path);
 	await chmod(path, 0o600);
 	return {
 		stop: async () => {

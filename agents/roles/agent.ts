@@ -2,7 +2,7 @@
 
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
-import { readStopOrder } from "../../contracts/stop-order.ts";
+import { readStopOrder, type StopVerb } from "../../contracts/stop-order.ts";
 import { Alone } from "../../edge/alone.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
@@ -38,6 +38,8 @@ export interface AgentOptions {
 	readonly outboxBytesMax: number;
 	/** Of a node that moves: its loop, which the caller ticks. */
 	readonly openMover?: (context: MoverContext) => Promise<MoverLoop>;
+	/** What moves, in its own process: told that core is heard, and what the latch holds. */
+	readonly robot?: { heard(): void; order(verb: StopVerb | undefined): void; close(): void };
 	/** Where a person at this node stops it without any mesh. */
 	readonly openStopSocket?: (desk: StopDesk) => Promise<{ close(): Promise<void> }>;
 }
@@ -123,6 +125,7 @@ const openObedience = (
 			onBeacon: ({ stops = [], releases = [] }) => {
 				const { latch, mover } = safe;
 				mover?.heard();
+				options.robot?.heard();
 				const mine = stops.find(({ node }) => node === config.node);
 				if (mine !== undefined) latch.listed(mine.verb, { order: mine.order, by: mine.by, via: "beacon" });
 				const release = releases.find(({ node }) => node === config.node);
@@ -171,10 +174,19 @@ const openAlone = (
 		termCounter: () => Math.max(watch.heard.term?.counter ?? 0, journal.marks.coreTerm?.counter ?? 0),
 	});
 
+/** What capabilities say goes to core, and to what this node may do without core. */
+const watchedEmit =
+	(outbox: Outbox, alone: Alone) =>
+	async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
+		await outbox.emit(type, data);
+		alone.observed(type, data);
+	};
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
 	const kept = await openKept(options, (outcome, book) => {
+		options.robot?.order(heldVerb(book));
 		onLatch(mover, book, (news) => channels.safety.safetyChanged(news), outcome);
 		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
 	});
@@ -183,6 +195,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const mover = await openMoverOf(options.openMover, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
 	mover?.held(heldVerb(latch.book));
 	const safe = nodeSafe(latch, mover);
+	options.robot?.order(heldVerb(latch.book));
 	const sayEverything = (): void => {
 		const said = [
 			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
@@ -206,10 +219,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	const emit = async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
-		await outbox.emit(type, data);
-		alone.observed(type, data);
-	};
+	const emit = watchedEmit(outbox, alone);
 	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
@@ -226,6 +236,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 			await latch.settled();
 			await mover?.settled();
 			await socket?.close();
+			options.robot?.close();
 			await outbox.close();
 			await journal.close();
 		},

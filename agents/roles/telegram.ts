@@ -52,7 +52,7 @@ export const openTelegram = async (core: Core, world: World, settings: Settings,
 		seen: () => ({ info: desk.info(), state: desk.state(), live: desk.live(), known: desk.nodes(), notices: desk.notices(), wallMs: world.clock.wall() }),
 		engineMs: () => core.engineMs(),
 		record: (type, data) => core.record("/core/telegram", type, data),
-		notice: (text) => core.notice("telegram", text),
+		notice: (text) => core.notice("telegram", text === undefined ? undefined : { severity: "warning", text }),
 	});
 	const channel = new TelegramChannel({
 		api: botApi({ token, root: settings.api ?? API }),

@@ -11,7 +11,7 @@ import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import { openAudit } from "./audit.ts";
-import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
+import { builtInFolder, type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
@@ -21,6 +21,7 @@ import type { Listen } from "./listen.ts";
 import { type MeshDoor, openMeshDoor, shownAddress } from "./mesh-door.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
+import { openMirror } from "./redis.ts";
 import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
@@ -32,7 +33,11 @@ export interface UpOptions {
 	readonly listen?: Listen;
 	readonly level?: Level;
 	readonly config?: string;
+	/** Address of a Redis; more than what orion.yaml says. */
+	readonly redis?: string;
 	readonly acceptLoss: boolean;
+	/** twin, serial:PORT or guard:SOCKET, and the model of the robot. */
+	readonly robot?: { readonly driver: string; readonly model: string };
 	/** Each part as it is ready, and what the agent says. */
 	readonly onPart: (part: { readonly part: string; readonly detail: string; readonly ms: number }) => void;
 	readonly onAgentLine: (line: string) => void;
@@ -145,7 +150,7 @@ interface Start {
 	readonly door: MeshDoor | undefined;
 }
 
-const openInside = async ({ options, opened, say, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
+const openInside = async ({ options, opened, say, config, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
 	const { data, acceptLoss, onFatal, level } = options;
 	const log = await openCoreLog({ data, mesh, acceptLoss, onFatal });
 	opened.add(() => log.close());
@@ -170,6 +175,12 @@ const openInside = async ({ options, opened, say, mesh, node, instance, world, r
 	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
+	const mirror = await openMirror({ named: options.redis, config, log, mesh, world, core });
+	if (mirror !== undefined) {
+		opened.add(() => mirror.stop());
+		const { url, state, lag } = mirror.view();
+		say("redis", `${url}, ${state === "mirroring" ? `${lag} records behind` : "cannot be reached now; it gets everything when it is back"}`);
+	}
 	return core;
 };
 
@@ -233,7 +244,15 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 const openAgent = async ({ options, opened, say, config, mesh, node, register }: Start, core: Core, mqtt: string): Promise<boolean> => {
 	const folder = join(options.data, "agent");
 	await prepareAgent(folder, node, mesh, mqtt, core, register, config);
-	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine });
+	const { robot } = options;
+	if (robot !== undefined) {
+		const args = ["--driver", robot.driver, "--policy", join(builtInFolder(), "robots", `${robot.model}.yaml`)];
+		const actuator = startAgentProcess({ folder, onLine: options.onAgentLine, program: "actuator", args });
+		opened.add(() => actuator.stop());
+		const isReady = await actuator.ready(AGENT_READY_WITHIN_MS);
+		say("robot", `${robot.model} on ${robot.driver}${robot.driver === "twin" ? ", simulated" : ""}${isReady ? "" : ", still starting"}`);
+	}
+	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine, args: robot === undefined ? [] : ["--robot"] });
 	opened.add(() => agent.stop());
 	const ready = await agent.ready(AGENT_READY_WITHIN_MS);
 	const services = Object.keys(config.value.processes ?? {});

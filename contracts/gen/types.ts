@@ -258,6 +258,10 @@ session: string
  * the approval that allows it, if one was needed
  */
 approval?: string
+/**
+ * the approval whose action a person takes back with it
+ */
+undoes?: string
 }
 
 /**
@@ -554,7 +558,7 @@ approval: string
 /**
  * answer
  */
-verdict: ("approve" | "deny" | "revoke")
+verdict: ("approve" | "deny" | "revoke" | "undo")
 /**
  * who
  */
@@ -700,6 +704,28 @@ by: string
  * the way it came
  */
 via: ("cli" | "page" | "telegram")
+}
+
+/**
+ * A person takes back what was approved and done.
+ */
+export interface ApprovalUndone {
+/**
+ * approval
+ */
+approval: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why
+ */
+why?: string
 }
 
 /**
@@ -1003,6 +1029,23 @@ export interface ConfigOrion {
  * name of this node (default: the host name); `all` and `core` are taken
  */
 node?: string
+/**
+ * a Redis beside the log: a copy of every record for other programs
+ */
+redis?: {
+/**
+ * redis://[user:password@]host[:port][/number], rediss:// for TLS: gets a copy of every record, and brokers elsewhere speak through it
+ */
+url: string
+/**
+ * file with the certificate authority of a rediss:// (default: those of the system)
+ */
+ca?: string
+/**
+ * newest records that stay in each family stream, about (default 10000, 0 = no family streams)
+ */
+familyRecordsMax?: number
+}
 /**
  * where the broker listens
  */
@@ -2727,6 +2770,10 @@ openFor: string
  * what it touches, for a person; {node} and the arguments are filled in
  */
 blast?: string
+/**
+ * the action with which a person takes it back
+ */
+inverse?: string
 }[]
 }
 
@@ -3923,6 +3970,7 @@ export interface RecordTypes {
 	"dev.orion.approval.refused.v1": ApprovalRefused;
 	"dev.orion.approval.requested.v1": ApprovalRequested;
 	"dev.orion.approval.seen.v1": ApprovalSeen;
+	"dev.orion.approval.undone.v1": ApprovalUndone;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
 	"dev.orion.chat.bound.v1": ChatBound;
@@ -3989,6 +4037,7 @@ export interface Contracts {
 	"approval.refused": ApprovalRefused;
 	"approval.requested": ApprovalRequested;
 	"approval.seen": ApprovalSeen;
+	"approval.undone": ApprovalUndone;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"chat.bound": ChatBound;

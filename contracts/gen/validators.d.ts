@@ -18,6 +18,7 @@ export const approvalDecided: ValidateFunction;
 export const approvalRefused: ValidateFunction;
 export const approvalRequested: ValidateFunction;
 export const approvalSeen: ValidateFunction;
+export const approvalUndone: ValidateFunction;
 export const breakerClosed: ValidateFunction;
 export const breakerOpened: ValidateFunction;
 export const chatBound: ValidateFunction;

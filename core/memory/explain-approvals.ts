@@ -26,6 +26,7 @@ export const approvalOf = (envelope: Envelope): string | undefined => {
 		case "dev.orion.approval.requested.v1":
 		case "dev.orion.approval.decided.v1":
 		case "dev.orion.approval.seen.v1":
+		case "dev.orion.approval.undone.v1":
 		case "dev.orion.approval.refused.v1":
 		case "dev.orion.approval.closed.v1":
 			return nodeOfSource(envelope.source) === undefined ? envelope.data.approval : undefined;

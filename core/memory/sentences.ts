@@ -62,6 +62,7 @@ const SENTENCES: Sentences = {
 		`${data.verdict} of ${data.by} (${data.via}) counts for nothing, ${data.reason}: ${data.detail} (${data.approval})`,
 	"dev.orion.approval.requested.v1": ({ data }) => `may this run? ${data.plan}; ${sayDuration(data.decideWithinMs)} to decide (${data.approval})`,
 	"dev.orion.approval.seen.v1": ({ data }) => `${data.by} looked at ${data.approval} (${data.via})`,
+	"dev.orion.approval.undone.v1": ({ data }) => `${data.by} takes back what ${data.approval} allowed (${data.via})${because(data.why)}`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
 	"dev.orion.breaker.opened.v1": ({ data }) => `the breaker of ${data.key} opened after ${data.failures} failed repairs in a row`,
 	"dev.orion.chat.bound.v1": ({ data }) => `${data.name} (${data.channel} ${data.user}) may answer asks, invited by ${data.by}`,

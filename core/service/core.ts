@@ -1,7 +1,7 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { randomBytes } from "node:crypto";
 import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
-import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
+import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
@@ -11,16 +11,19 @@ import { approvalDesk } from "./approvals-desk.ts";
 import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
-import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
+import { type Journal, openJournal } from "./journal.ts";
 import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
+import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
-import type { CoreDesk, CoreTerm, Notice } from "./ports.ts";
+import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
 import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
+import { startRecords } from "./start-records.ts";
 import { Stops } from "./stops.ts";
 import { Tally } from "./tally.ts";
+import { noteRefusal, type TurnedAway } from "./turned-away.ts";
 import type { World } from "./world.ts";
 
 export interface NodeCredential {
@@ -65,12 +68,6 @@ export interface CoreOptions {
 	readonly losses: readonly { readonly fromPosition: number; readonly toPosition: number; readonly bytes: number }[];
 }
 
-export interface TurnedAway {
-	readonly clientId?: string;
-	readonly remote: string;
-	readonly fault: Fault;
-}
-
 export interface Core {
 	readonly intake: CoreIntake;
 	readonly key: CoreKey;
@@ -80,9 +77,12 @@ export interface Core {
 	/** A record of one of core's own parts; resolves when it is durable and decided on. */
 	record<T extends RecordType>(source: `/core/${string}`, type: T, data: RecordTypes[T]): Promise<void>;
 	/** What an operator should know of one of core's parts now; undefined: nothing. */
-	notice(about: string, text: string | undefined): void;
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
+	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
+	notice(about: string, notice: Notice | undefined): void;
+	/** What parts outside of core show in its status, from now on. */
+	show(outside: Outside): void;
 	/** An order to stop that came to the broker, after it was handed on. */
 	stopped(verb: StopVerb, target: string, by: { readonly node: string }, bytes: Uint8Array): void;
 	/** Begins to dispatch and to say who it is; only now commands can leave. */
@@ -100,8 +100,11 @@ interface Parts {
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
 	readonly stops: Stops;
+	readonly leases: MotionLeases;
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
+	readonly audit: Audit;
+	outside: Outside;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
 
@@ -206,6 +209,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			http: parts.where.http(),
 			data: options.data,
 			host: options.host,
+			...(parts.outside.redis === undefined ? {} : { redis: parts.outside.redis() }),
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -226,24 +230,16 @@ const deskOf = (parts: Parts): CoreDesk => {
 		},
 		retry: (incident, by) => retry(parts, incident, by),
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
+		openLease: (asked) => parts.leases.open(asked),
+		renewLease: (node, lease, signed) => parts.leases.renew(node, lease, signed),
+		endLease: (node, lease, signed) => parts.leases.end(node, lease, signed),
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		quarantine: quarantineOf(parts),
+		signAudit: () => parts.audit.sign(),
 		...nodeDesk(parts),
 		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
-};
-
-const REFUSALS_MAX = 8;
-
-const noteRefusal = (notices: Map<string, Notice>, { clientId, remote, fault }: TurnedAway): void => {
-	// A client id that was not proven is somebody else's text: shown short and printable.
-	const who = clientId === undefined ? remote : `${clientId.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 40)} (${remote})`;
-	const key = `refused ${who}`;
-	notices.delete(key);
-	notices.set(key, { severity: "warning", text: `${who} was turned away: ${sayFault(fault)}`.slice(0, 300) });
-	const refusals = [...notices.keys()].filter((name) => name.startsWith("refused "));
-	for (const oldest of refusals.slice(0, Math.max(0, refusals.length - REFUSALS_MAX))) notices.delete(oldest);
 };
 
 /** A bad policy changes nothing and is said until a good one comes. */
@@ -266,12 +262,13 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 	return ok({ hash, changed });
 };
 
-const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
 	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
-	const audit = new Audit({ log, world, store, notice });
-	audit.start();
-	return audit;
+	return new Audit({ log, world, store, notice });
 };
+
+/** Of an order or a lease. */
+const newName = (): string => randomBytes(8).toString("hex");
 
 /** Every node that ever spoke may have something to stop. */
 const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stops =>
@@ -282,28 +279,8 @@ const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stop
 		state: () => shell.state,
 		foldedUpTo: () => shell.readUpTo,
 		nodes: () => [...new Set([...Object.keys(shell.state.nodes), ...live.nodes()])].sort(),
-		newOrder: () => randomBytes(8).toString("hex"),
+		newOrder: newName,
 	});
-
-/** What is recorded before the start itself: damage that was accepted, and the level that was asked for. */
-const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): readonly Incoming[] => {
-	const why = "damaged records, accepted at the start";
-	const lost = losses.map(({ fromPosition, toPosition, bytes }) => ({
-		envelope: coreEnvelope(mesh, world.clock.wall(), "/core/log", "dev.orion.log.loss.v1", {
-			what: "records",
-			fromPosition,
-			toPosition,
-			count: toPosition - fromPosition + 1,
-			bytes,
-			why,
-		}),
-	}));
-	const level =
-		asked === undefined
-			? []
-			: [{ envelope: coreEnvelope(mesh, world.clock.wall(), "/core/operator", "dev.orion.level.set.v1", { level: asked, by: "command line" }) }];
-	return [...lost, ...level];
-};
 
 /** What core says regularly, and to whom it may say it. */
 const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
@@ -311,7 +288,16 @@ const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: P
 	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state: () => shell.state, stops: () => stops.listed() });
 };
 
-export const openCore = async (options: CoreOptions): Promise<Core> => {
+const dispatcherOf = ({ options, journal, shell, live, key, term, audit }: Parts, delivery: BrokerLink): Dispatcher => {
+	const { log, mesh, world } = options;
+	return new Dispatcher({ log, journal, key, term, mesh, live, delivery, audit, world, state: () => shell.state });
+};
+
+/** Before there is a broker. */
+const NOWHERE: Parts["where"] = { mqtt: "", http: () => "" };
+
+/** Every part of core, each given the others that it needs; nothing runs yet. */
+const partsOf = async (options: CoreOptions): Promise<Parts> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
 	const term = await raiseTerm(world.files, key.keyId);
@@ -326,9 +312,32 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, link: undefined, where: { mqtt: "", http: () => "" } };
+	const audit = auditOf(options, notices);
+	const leases = new MotionLeases({ mesh, key, journal, live, world, newLease: newName });
+	return {
+		options,
+		journal,
+		shell,
+		live,
+		intake,
+		key,
+		term,
+		notices,
+		stops,
+		leases,
+		tally,
+		audit,
+		outside: {},
+		link: undefined,
+		where: NOWHERE,
+	};
+};
+
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+	const parts = await partsOf(options);
+	const { journal, shell, intake, key, notices, stops, leases, audit } = parts;
 	await shell.start(startRecords(options));
-	const audit = startAudit(options, notices);
+	audit.start();
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {
@@ -340,20 +349,25 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			await journal.note(source, type, data);
 			await shell.idle();
 		},
-		notice: (about, text) => (text === undefined ? notices.delete(about) : notices.set(about, { severity: "warning", text })),
+		notice: (about, notice) => (notice === undefined ? notices.delete(about) : notices.set(about, notice)),
+		show: (outside) => {
+			parts.outside = { ...parts.outside, ...outside };
+		},
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
+			leases.connect(link);
 			stops.connect(link, () => rounds?.hurry());
-			dispatcher = new Dispatcher({ log, journal, key, term, mesh, live, delivery: link, audit, world, state: () => shell.state });
+			dispatcher = dispatcherOf(parts, link);
 			await dispatcher.start();
 			rounds = roundsOf(parts, link);
 			rounds.start();
 		},
 		close: async () => {
 			stops.close();
+			leases.close();
 			await rounds?.stop();
 			audit.end();
 			await dispatcher?.stop();

@@ -60,6 +60,14 @@ export const approvalRoutes = (app: Hono<{ Bindings: HttpBindings }>, options: A
 			const now = seen();
 			return c.json({ ...approvalView(now, must(findApproval(now.state, approval))), position });
 		});
+	app.post("/approvals/:id/undo", async (c) => {
+		const { by, via = "cli", why } = await fieldsOf(c);
+		const named = { by: nameFrom(by), via, approval: "apr-000000000000", ...(why === undefined ? {} : { why }) };
+		const order = must(checkContract("approval.undone", named));
+		const { approval, position } = must(await desk.undoApproval({ ...order, approval: idFrom(c) }));
+		const now = seen();
+		return c.json({ ...approvalView(now, must(findApproval(now.state, approval))), position });
+	});
 	app.post("/approvals/:id/seen", async (c) => {
 		const { by, via = "cli" } = await fieldsOf(c);
 		const looked = must(checkContract("approval.seen", { by: nameFrom(by), via, approval: "apr-000000000000" }));

@@ -15,6 +15,7 @@ import { type ChatInvites, chatRoutes } from "./http-chat.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
+import { leaseRoutes } from "./http-lease.ts";
 import { type PageFiles, pageRoutes } from "./http-page.ts";
 import { quarantineRoutes } from "./http-quarantine.ts";
 import { stateRoutes } from "./http-state.ts";
@@ -141,6 +142,7 @@ const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.retry/1", ...must(await desk.retry(c.req.param("id"), nameFrom(by))), rev: desk.info().head });
 	});
+	app.post("/audit/checkpoint", async (c) => c.json({ schema: "orion.audit-signed/1", ...must(await desk.signAudit()), rev: desk.info().head }));
 	app.post("/policy/reload", async (c) => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.policy/1", ...must(await desk.reloadPolicy(nameFrom(by))), rev: desk.info().head });
@@ -211,6 +213,7 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
 	stopRoutes(app, desk);
+	leaseRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
 	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));

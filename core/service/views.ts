@@ -178,6 +178,7 @@ export const statusView = (seen: Seen) => {
 			http: info.http,
 			data: info.data,
 		},
+		...(info.redis === undefined ? {} : { redis: info.redis }),
 		policy: { hash: state.policyHash },
 		stops: stopRows(state),
 		notices,

@@ -1,4 +1,5 @@
 // Decides the pulses of the next turn of the loop: up from the belly, along a walk, or down again, and how far the body was told to go.
+import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Pulses } from "../words.ts";
 import type { GaitName, RobotPlan } from "./plan.ts";
@@ -48,6 +49,8 @@ export const isDown = (motion: Motion): boolean => motion.kind === "settling" &&
 /** Up: from here on it may walk, in this gait. A gait is changed only where all feet stand. */
 export const stand = (plan: RobotPlan, motion: Motion, gait: GaitName): Result<Motion> => {
 	if (motion.kind === "standing" && (motion.walk.stepping || motion.walk.gait === gait)) return ok(motion);
+	// Half-way up or down there is nothing to walk from: it would jump.
+	if (motion.kind !== "standing" && !isUp(motion)) return fail("ROBOT_REFUSED", { why: "not-standing", detail: "let it sit, and arm it again" });
 	const begun = standing(plan, gait);
 	if (!begun.ok) return begun;
 	const body: BodyPose = motion.kind === "standing" ? motion.walk.body : begun.value.body;

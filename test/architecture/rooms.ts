@@ -85,7 +85,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/"],
 	"@peculiar/x509": ["agents/roles/mesh-ca.ts"],
-	aedes: ["broker/aedes.ts"],
+	aedes: ["broker/aedes.ts", "test/bench/bare-aedes.mjs"],
 	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
 	canonicalize: ["contracts/digest.ts"],
@@ -94,6 +94,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"fast-check": ["test/"],
 	grammy: ["core/service/telegram/bot-api.ts"],
 	hono: ["core/service/"],
+	ioredis: ["log/redis-connection.ts"],
 	jose: ["core/service/keys.ts", "test/"],
 	"json-schema-to-typescript": ["build/contracts.mjs"],
 	mqtt: ["edge/mqtt.ts", "test/"],

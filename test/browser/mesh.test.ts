@@ -1,7 +1,7 @@
 // Shows the page over a real mesh: opened by the command line, alerted by a script, stopped for real, and there again after core was killed (RUN-23, RUN-25, RUN-26).
 import { afterAll, afterEach, expect, test } from "vitest";
 import { TestMesh } from "../support/mesh.ts";
-import { isLive, PHONE, TestBrowser } from "./rig.ts";
+import { isLive, PHONE, shoot, TestBrowser } from "./rig.ts";
 
 const opened: (() => Promise<void>)[] = [];
 const browser = new TestBrowser();
@@ -43,4 +43,28 @@ test("open, alert, STOP, kill -9 of the mesh, and the same page goes on with the
 	expect((await mesh.orion("alert", "door", "--resolved")).code).toBe(0);
 	await expect.poll(() => page.textContent("#incidents")).toContain("None is open");
 	expect(complaints).toEqual([]);
+});
+
+test("a script calls a service a runaway, a person says yes on a phone, and the service is stopped: asked, seen, decided, done, and verified", async () => {
+	const mesh = await TestMesh.make("processes:\n  web: { command: [sleep, '100000'] }\n", ["--level", "N3"]);
+	opened.push(() => mesh.remove());
+	await mesh.start();
+	const { page } = await browser.look({ size: PHONE, scheme: "dark" });
+	await page.goto((await mesh.orion("open")).out.trim());
+	await isLive(page);
+	await expect.poll(() => page.textContent("#nodes")).toContain("web");
+	expect((await mesh.orion("alert", "service-runaway", "it eats all memory", "--label", "service=web", "--severity", "error")).code).toBe(0);
+	await page.getByRole("button", { name: /^Approve process\.stop on / }).click();
+	await page.getByRole("button", { name: "Yes, run process.stop" }).click();
+	await expect.poll(() => page.textContent("#approvals")).toMatch(/approved by .* \(page\)/);
+	const named = async (name: string) => (await mesh.records()).filter(({ envelope }) => envelope.type === `dev.orion.${name}.v1`);
+	await expect.poll(async () => (await named("process.stopped")).length).toBe(1);
+	// The script sees that the memory is free again.
+	expect((await mesh.orion("alert", "service-runaway", "--resolved")).code).toBe(0);
+	await expect.poll(async () => (await named("action.closed")).length).toBe(1);
+	for (const name of ["approval.requested", "approval.seen", "approval.decided", "approval.closed", "action.requested"])
+		expect([name, (await named(name)).length]).toEqual([name, 1]);
+	await expect.poll(() => page.textContent("#approvals")).toContain("It ended verified.");
+	await expect.poll(() => page.textContent("#sentence")).toContain("Nothing is wrong");
+	await shoot(page, "approved-real-phone-dark");
 });

@@ -64,7 +64,7 @@ describe("RUN-30 orion quarantine", () => {
 	test("retry of what still breaks: exit 8 and where", async () => {
 		const { run, position } = await quarantined(JSON.stringify({ ...MESSAGE, data: { ...MESSAGE.data, severity: "terrible" } }));
 		expect(await run("retry", position)).toMatchObject({ code: 8, out: "", err: expect.stringContaining("/data/severity") });
-		expect((await run("ls")).out).toContain("1 wait");
+		expect((await run("ls")).out).toContain("1 waits");
 	});
 
 	test("drop asks, and takes only a yes; without a terminal it wants --yes", async () => {

@@ -217,6 +217,9 @@ export class DeskWorld {
 				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
 				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
 			},
+			openLease: async ({ node }) => fail("MOVER_NOT_HEARD", { node }),
+			renewLease: (node) => fail("MOVER_NOT_HEARD", { node }),
+			endLease: (node) => fail("MOVER_NOT_HEARD", { node }),
 			release: async (node, by, via) => {
 				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
 				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });
@@ -253,6 +256,7 @@ export class DeskWorld {
 					},
 				},
 			}),
+			signAudit: async () => ok({ signedUpTo: this.head }),
 			quarantine: new Quarantine({
 				records: async (from, max) => this.records.slice(from - 1, from - 1 + max),
 				ends: () => ({ first: this.first, head: this.head }),

@@ -1,11 +1,12 @@
 // Connects a control loop to the real firmware in a virtual board, in the board's time: heard, renewed and stopped as a test says.
 import { ActuatorLoop, type KeptArming, type LeaseAsked, TURN_MS } from "../../agents/robot/loop.ts";
 import { sayFault } from "../../contracts/errors.ts";
-import type { Instant } from "../../contracts/time.ts";
+import { type Instant, instant } from "../../contracts/time.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import { JOINT_NAMES } from "../../firmware-bridge/body/plan.ts";
 import { straight } from "../../firmware-bridge/body/posture.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
+import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { BoardLine } from "./board-line.ts";
 import { planOf } from "./plans.ts";
 
@@ -31,7 +32,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 	/** Core is heard. */
 	isLinked = true;
 
-	constructor(line: Line, driver: RobotDriver, found: KeptArming = { armed: false, armEpoch: 0 }) {
+	constructor(line: Line, driver: RobotDriver, found: KeptArming = { armed: false, latched: false, armEpoch: 0 }) {
 		this.line = line;
 		this.driver = driver;
 		this.loop = new ActuatorLoop({
@@ -100,3 +101,19 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 		return this.turns(forMs, () => void this.lease(lease));
 	}
 }
+
+class TwinTime {
+	#at = 0;
+	now = (): Instant => instant(this.#at);
+	runMs(ms: number): void {
+		this.#at += ms;
+	}
+}
+
+export const onTwin = async () => {
+	const time = new TwinTime();
+	const driver = new TwinDriver({ plan, leaseMs: 200, freezeMs: 2_000, now: time.now });
+	const rig = new LoopRig<TwinTime>(time, driver);
+	await rig.armed();
+	return { rig, driver, time };
+};

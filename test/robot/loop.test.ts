@@ -18,7 +18,7 @@ describe("the control loop over the leg board", () => {
 		expect(rig.kind).toBe("off");
 		expect(rig.loop.arm(7)).toMatchObject({ ok: false, fault: { facts: { why: "other-epoch" } } });
 		expect(rig.loop.arm(0)).toEqual({ ok: true, value: undefined });
-		expect(rig.kept).toEqual([{ armed: true, armEpoch: 1 }]);
+		expect(rig.kept).toEqual([{ armed: true, latched: false, armEpoch: 1 }]);
 		expect(rig.line.board.outputsOn).toBe(false);
 		await rig.turns(4_000);
 		expect(rig.kinds).toEqual(["off", "rising", "armed"]);
@@ -107,6 +107,8 @@ describe("the control loop over the leg board", () => {
 		rig.loop.order("cut", false);
 		await rig.turns(1_200);
 		expect(rig.kind).toBe("cut");
+		// A restart is no presence.
+		expect(rig.kept.at(-1)).toMatchObject({ armed: false, latched: true });
 		expect(rig.loop.presence().ok).toBe(true);
 		expect(rig.kind).toBe("off");
 	});
@@ -143,6 +145,27 @@ describe("the control loop over the leg board", () => {
 		await rig.walking(1_000);
 		expect(rig.kind).toBe("fault");
 		expect(rig.line.board.outputsOn).toBe(false);
+	});
+
+	test("HARM-71 held half-way up it may be made ready again, but walks from nowhere: it sits", async () => {
+		const rig = await LoopRig.onBoard();
+		await rig.turns(1_600);
+		rig.loop.arm(0);
+		await rig.turns(1_600);
+		expect(rig.kind).toBe("rising");
+		rig.line.runMs(110);
+		await rig.turns(40);
+		expect(rig.kind).toBe("hold");
+		await rig.turns(1_200);
+		expect(rig.loop.resume(rig.loop.mover.armEpoch).ok).toBe(true);
+		const before = rig.line.pulsesUs(CHANNELS);
+		expect(rig.lease()).toMatchObject({ ok: false, fault: { facts: { why: "not-standing" } } });
+		await rig.turns(100);
+		expect(rig.line.pulsesUs(CHANNELS)).toEqual(before);
+		expect(rig.loop.sit().ok).toBe(true);
+		await rig.turns(3_500);
+		expect(rig.kind).toBe("off");
+		expect(rig.faults).toEqual([]);
 	});
 
 	test("HARM-75 a lease goes as far and lasts as long as it was opened for, and is never taken again", async () => {

@@ -1,26 +1,8 @@
 // Shows that the calculated robot goes where it is told, follows the pulses of the real firmware, and falls, sags and stops when its parts fail.
 import { describe, expect, test } from "vitest";
-import { type Instant, instant } from "../../contracts/time.ts";
 import { advanceTwin, SOUND, sittingTwin } from "../../firmware-bridge/body/twin.ts";
-import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
-import { CHANNELS, LoopRig, plan } from "./loop-rig.ts";
+import { CHANNELS, LoopRig, onTwin, plan } from "./loop-rig.ts";
 import { footByChain, policyOf } from "./plans.ts";
-
-class TwinTime {
-	#at = 0;
-	now = (): Instant => instant(this.#at);
-	runMs(ms: number): void {
-		this.#at += ms;
-	}
-}
-
-const onTwin = async () => {
-	const time = new TwinTime();
-	const driver = new TwinDriver({ plan, leaseMs: 200, freezeMs: 2_000, now: time.now });
-	const rig = new LoopRig<TwinTime>(time, driver);
-	await rig.armed();
-	return { rig, driver, time };
-};
 
 describe("the twin", () => {
 	test("HARM-76 says that it is simulated, stands on six feet after arming, and walks where it was told to", async () => {

@@ -82,6 +82,7 @@ const showApprovals = (rows: readonly ApprovalRow[], atMs: number): void => {
 		say(`${row.name} on ${row.node} waits for your decision`);
 	}
 	show(byId("approvals-section"), open.length + ended.length > 0);
+	setText(byId("approvals-title"), open.length > 0 ? "Waits for you" : "Was asked lately");
 	keepRows(
 		holder,
 		[...open, ...ended],

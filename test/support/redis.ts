@@ -1,0 +1,77 @@
+// A real redis-server of its own on a free port, in a folder that goes when it goes; it can be killed, started again, and set back.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { peer } from "../../build/peers.mjs";
+import { connectRedis, type RedisAnswer, type RedisArgument, type RedisConnection } from "../../log/redis-connection.ts";
+import { freePort } from "./mesh.ts";
+
+export class TestRedis {
+	readonly folder = mkdtempSync(join(tmpdir(), "orion-redis-"));
+	port = 0;
+	#process: ChildProcess | undefined;
+	#arguments: readonly string[] = [];
+	#client: RedisConnection | undefined;
+
+	/** With the settings that are asked of it, unless others are given. */
+	static async start(...more: string[]): Promise<TestRedis> {
+		const redis = new TestRedis();
+		redis.#arguments = more;
+		redis.port = await freePort();
+		await redis.start();
+		return redis;
+	}
+
+	get url(): string {
+		return `redis://127.0.0.1:${this.port}`;
+	}
+
+	async start(): Promise<void> {
+		const { command, env } = peer("redis-server");
+		const settings = ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", "", "--appendfsync", "everysec", "--bind", "127.0.0.1"];
+		this.#process = spawn(command, ["--port", String(this.port), "--dir", this.folder, ...settings, ...this.#arguments], { env, stdio: "pipe" });
+		const started = this.#process;
+		await new Promise<void>((resolve, reject) => {
+			let said = "";
+			started.stdout?.on("data", (chunk: Buffer) => {
+				said += chunk.toString();
+				if (said.includes("Ready to accept connections")) resolve();
+			});
+			started.once("exit", () => reject(new Error(`redis-server ended: ${said}`)));
+		});
+	}
+
+	/** As a power cut of this process would: nothing is said, nothing is saved. */
+	async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+		this.#client?.end();
+		this.#client = undefined;
+		const process = this.#process;
+		this.#process = undefined;
+		if (process === undefined || process.exitCode !== null) return;
+		const exited = once(process, "exit");
+		process.kill(signal);
+		await exited;
+	}
+
+	/** What is on disk now, to be put back later. */
+	keep(name: string): void {
+		cpSync(join(this.folder, "appendonlydir"), join(this.folder, name), { recursive: true });
+	}
+
+	putBack(name: string): void {
+		rmSync(join(this.folder, "appendonlydir"), { recursive: true, force: true });
+		cpSync(join(this.folder, name), join(this.folder, "appendonlydir"), { recursive: true });
+	}
+
+	async ask(...command: [string, ...RedisArgument[]]): Promise<RedisAnswer> {
+		this.#client ??= await connectRedis({ url: this.url, answerWithinMs: 10_000 });
+		return this.#client.ask(...command);
+	}
+
+	async end(): Promise<void> {
+		await this.kill();
+		rmSync(this.folder, { recursive: true, force: true });
+	}
+}
