@@ -180,11 +180,11 @@ export const joinMesh = async (
 	const { pin, node, secret } = parseToken(tokenText);
 	const authority = await fetchAuthority(address, pin);
 	const { keyPem, requestPem } = await makeRequest(node);
-	// Before the token is spent: a folder that cannot be written is known by then.
 	const files = await keptFiles(folder);
-	await files.write(NODE_FILES.key, keyPem, "secret");
 	const { certificatePem, notAfterWallMs, config } = readAnswer(address, node, await post(address, authority, { node, secret, request: requestPem }));
 	const merged = { ...(await keptConfig(folder, config)), ...config };
+	// Only now: a join that is refused leaves the identity that this device has.
+	await files.write(NODE_FILES.key, keyPem, "secret");
 	await files.write(NODE_FILES.authority, authority, "plain");
 	await files.write(NODE_FILES.certificate, certificatePem, "plain");
 	await files.write("node.json", `${JSON.stringify(merged, null, "\t")}\n`, "secret");

@@ -145,6 +145,12 @@ describe("joining", () => {
 		}
 		expect(await codeOf(joinMesh(folder(), address, token))).toBe("none");
 		expect(await codeOf(joinMesh(folder(), address, token))).toBe("TOKEN_REFUSED");
+		const state = folder();
+		const other = await mesh.add("pi-6");
+		await joinMesh(state, address, other.token);
+		const key = await readFile(join(state, "node.key"), "utf8");
+		expect(await codeOf(joinMesh(state, address, other.token))).toBe("TOKEN_REFUSED");
+		expect(await readFile(join(state, "node.key"), "utf8")).toBe(key);
 		const late = await mesh.add("pi-4");
 		mesh.time.wallMs += HOUR_MS;
 		expect(await codeOf(joinMesh(folder(), address, late.token))).toBe("TOKEN_REFUSED");
