@@ -18,6 +18,8 @@ import { Throttle } from "./throttle.ts";
 
 interface Session {
 	readonly conn: GuardedSocket;
+	/** Whom its certificate names. */
+	readonly certified: string | undefined;
 	readonly client: Client;
 	/** Filters and the QoS that was granted. */
 	readonly granted: Map<string, 0 | 1>;
@@ -142,7 +144,7 @@ export class Library {
 		};
 	}
 
-	attach(socket: Socket): void {
+	attach(socket: Socket, certified?: string): void {
 		const conn = new GuardedSocket(
 			socket,
 			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX, qosMax: this.#qosMax },
@@ -164,7 +166,7 @@ export class Library {
 		}
 		entry.makeRoom?.destroy();
 		const client = this.#aedes.handle(conn);
-		const session: Session = { conn, client, granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
+		const session: Session = { conn, certified, client, granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
 		this.#sessions.set(client, session);
 		this.#closeTraps(session);
 		conn.once("close", () => {
@@ -235,7 +237,7 @@ export class Library {
 			done(new Error(reasonOf(admission.fault)), false);
 		};
 		this.#door
-			.connect(requestOf(packet, version, session.conn.remote))
+			.connect(requestOf(packet, version, session.conn.remote, session.certified))
 			.then(finish, () => finish({ ok: false, fault: fault("BROKER_BUSY", { detail: "the check failed" }) }));
 	}
 

@@ -1,10 +1,11 @@
 // Composes the broker: a listening port, the library behind its frame filter, and the doorkeeper who judges what comes through.
 import { createServer, type Server } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { OrionError } from "../contracts/errors.ts";
 import { Library } from "./aedes.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { LIMITS } from "./limits.ts";
-import type { BrokerOptions, OpenBroker } from "./ports.ts";
+import type { BrokerOptions, OpenBroker, SecureListener } from "./ports.ts";
 
 export type { Broker, BrokerOptions, OpenBroker } from "./ports.ts";
 
@@ -25,6 +26,26 @@ export const listen = (server: Server, host: string, port: number, flag: string 
 		});
 	});
 
+/** Who has no certificate of this mesh never reaches the library: the handshake ends it. */
+const secureServer = (
+	{ keyPem: key, certificatePem, caPem }: SecureListener,
+	handshakeTimeout: number,
+	attach: (socket: TLSSocket, certified: string) => void,
+) => {
+	const cert = `${certificatePem}\n${caPem}`;
+	const server = createTlsServer(
+		{ key, cert, ca: caPem, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.2", handshakeTimeout, noDelay: true },
+		(socket) => {
+			const { CN } = socket.getPeerCertificate().subject ?? {};
+			if (socket.authorized && typeof CN === "string") attach(socket, CN);
+			else socket.destroy();
+		},
+	);
+	// A handshake that fails is its peer's business.
+	server.on("tlsClientError", (_error, socket) => socket.destroy());
+	return server;
+};
+
 /** Rejects with OrionError: PORT_IN_USE, PORT_REFUSED. */
 export const openBroker = async (options: BrokerOptions): Promise<OpenBroker> => {
 	const now = options.now ?? (() => performance.now());
@@ -33,24 +54,28 @@ export const openBroker = async (options: BrokerOptions): Promise<OpenBroker> =>
 	const limits = { ...LIMITS, ...options.limits };
 	const library: Library = await Library.open({ door: doorkeeper, instance: options.instance, drainTimeoutMs, connectTimeoutMs, now, limits });
 	const server = createServer({ noDelay: true }, (socket) => library.attach(socket));
+	const { secure } = options;
+	const tls = secure === undefined ? undefined : secureServer(secure, connectTimeoutMs, (socket, certified) => library.attach(socket, certified));
 	let port: number;
+	let securePort: number | undefined;
 	try {
 		port = await listen(server, options.host, options.port);
+		if (secure !== undefined && tls !== undefined) securePort = await listen(tls, secure.host, secure.port, "--mqtts-port");
 	} catch (error) {
+		server.close();
 		await library.close();
 		throw error;
 	}
 	let closing: Promise<void> | undefined;
 	const close = async (): Promise<void> => {
-		const closed = new Promise<void>((resolve) => {
-			server.close(() => resolve());
-		});
+		const closed = Promise.all([server, tls].map((one) => new Promise<void>((resolve) => (one === undefined ? resolve() : one.close(() => resolve())))));
 		await library.close();
 		await doorkeeper.settle();
 		await closed;
 	};
 	return {
 		port,
+		...(securePort === undefined ? {} : { securePort }),
 		publish: (topic, bytes, { qos, retain }) => library.publish(topic, bytes, qos, retain),
 		deliver: (node, topic, bytes) => library.deliver(node, topic, bytes),
 		drop: (node) => {

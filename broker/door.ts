@@ -10,6 +10,8 @@ export interface ConnectRequest {
 	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
 	readonly version: number;
 	readonly remote: string;
+	/** Whom the certificate of the connection names; absent: it has none. */
+	readonly certified?: string;
 }
 
 export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };

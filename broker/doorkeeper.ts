@@ -69,11 +69,13 @@ export class Doorkeeper implements Door {
 		});
 	}
 
-	async #admit({ clientId, username, password, will, version, remote }: ConnectRequest): Promise<Admission> {
+	async #admit({ clientId, username, password, will, version, remote, certified }: ConnectRequest): Promise<Admission> {
 		if (version < 4) return { ok: false, fault: fault("VERSION_UNSUPPORTED", { what: "MQTT", found: "3.1", needed: "3.1.1" }) };
 		const found = identify(clientId, username);
 		if (!found.ok) return found;
 		const identity = found.value;
+		// A certificate speaks for one node, whatever passwords its holder knows beside.
+		if (certified !== undefined && certified !== identity.node) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
 		if (password === undefined) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
 		const guess = `${remote} ${identity.node}`;
 		const known = this.#options.credentials.remembers?.(identity.node, password) === true;

@@ -28,10 +28,11 @@ export const publicationOf = ({ topic, qos, retain, payload }: Message): Publica
 	bytes: bytesOf(payload),
 });
 
-export const requestOf = ({ clientId, username, password, will }: Connect, version: number, remote: string): ConnectRequest => ({
+export const requestOf = ({ clientId, username, password, will }: Connect, version: number, remote: string, certified?: string): ConnectRequest => ({
 	clientId,
 	version,
 	remote,
+	...(certified === undefined ? {} : { certified }),
 	...(username === undefined ? {} : { username }),
 	...(password === undefined ? {} : { password }),
 	...(will === undefined ? {} : { will: { topic: will.topic, qos: will.qos ?? 0, retain: will.retain === true, bytes: bytesOf(will.payload) } }),

@@ -59,11 +59,23 @@ export interface Refusal {
 	readonly fault: Fault;
 }
 
+export interface SecureListener {
+	readonly host: string;
+	/** 0 = any free port. */
+	readonly port: number;
+	readonly keyPem: string;
+	readonly certificatePem: string;
+	/** Whose certificates are let in. */
+	readonly caPem: string;
+}
+
 export interface BrokerOptions {
 	readonly mesh: string;
 	readonly host: string;
 	/** 0 = any free port. */
 	readonly port: number;
+	/** A second listener, for other machines: TLS, and nobody comes in without a certificate of the mesh and his password. */
+	readonly secure?: SecureListener;
 	readonly credentials: Credentials;
 	readonly intake: Intake;
 	/** Changes with each start: a node that sees another one knows that nothing of it is remembered here. */
@@ -85,6 +97,8 @@ export interface BrokerOptions {
 
 export interface Broker {
 	readonly port: number;
+	/** Of the TLS listener, if there is one. */
+	readonly securePort?: number;
 	/** Core publishes: bypasses the hooks. */
 	publish(topic: string, bytes: Uint8Array, options: { readonly qos: 0 | 1; readonly retain: boolean }): Promise<void>;
 	/** Hands a QoS 1 message to that node's live data connection; "nobody" if it is not connected and subscribed. Nothing is ever queued. */

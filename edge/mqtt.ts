@@ -1,6 +1,8 @@
 // Connects to a broker by MQTT 3.1.1; the only file of this room that knows the client library. One client object is one connection:
 // the library's own reconnect drops, doubles and reorders what is in flight, so it never sees a second CONNECT.
 import { createConnection } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import type { MqttClient as Client, IClientOptions } from "mqtt";
 // The client alone: the package's entry brings web sockets and proxies, which cost every agent memory.
 import library from "mqtt/lib/client";
@@ -11,10 +13,19 @@ import type { Connect, Connection, ConnectOptions } from "./ports.ts";
 const ClientClass = (library.default ?? library) as typeof Client;
 
 export interface MqttAddress {
-	/** mqtt://host:port */
+	/** mqtt://host:port, or mqtts://host:port, which needs tls. */
 	readonly url: string;
 	readonly username: string;
 	readonly password: string;
+	readonly tls?: MqttTls;
+}
+
+export interface MqttTls {
+	/** The only authority that is believed, and the name that it gives to the broker. */
+	readonly caPem: string;
+	readonly serverName: string;
+	readonly keyPem: string;
+	readonly certificatePem: string;
 }
 
 const CONNECT_TIMEOUT_MS = 4_000;
@@ -74,15 +85,27 @@ const connectionOf = (client: Client): Connection => ({
 	},
 });
 
+const streamTo = ({ url, tls }: MqttAddress): (() => Duplex) => {
+	const { hostname, port, protocol } = new URL(url);
+	const host = hostname.replace(/^\[|\]$/g, "");
+	if (protocol !== "mqtts:") return () => createConnection({ host, port: Number(port || 1883), noDelay: true });
+	if (tls === undefined) throw new OrionError("CERTIFICATE_MISSING", { url });
+	const { caPem: ca, keyPem: key, certificatePem: cert, serverName: servername } = tls;
+	return () => {
+		const socket = connectTls({ host, port: Number(port || 8883), ca, key, cert, servername, minVersion: "TLSv1.2" });
+		socket.setNoDelay(true);
+		return socket;
+	};
+};
+
 /** The address's connector. */
 export const mqttConnect = (address: MqttAddress): Connect => {
-	const { hostname, port } = new URL(address.url);
-	const host = hostname.replace(/^\[|\]$/g, "");
+	const stream = streamTo(address);
 	return (options) =>
 		new Promise((resolve, reject) => {
 			let open = false;
 			let failure: unknown;
-			const client = new ClientClass(() => createConnection({ host, port: Number(port || 1883), noDelay: true }), optionsOf(address, options));
+			const client = new ClientClass(stream, optionsOf(address, options));
 			client.on("message", (topic, payload, packet) => options.onMessage(topic, payload, packet.retain));
 			client.on("error", (error) => {
 				failure ??= error;

@@ -8,7 +8,13 @@ interface Added {
 	readonly username: string;
 	readonly password: string;
 	readonly mqtt: string;
+	readonly join?: { readonly address: string; readonly token: string; readonly untilWallMs: number };
 }
+
+const joining = ({ join }: Added): readonly string[] =>
+	join === undefined
+		? []
+		: ["", "Another device becomes this node with (once, within the hour; it gets a password of its own):", "", `  orion join ${join.address} ${join.token}`];
 
 const example = ({ node, username, password, mqtt }: Added): string => {
 	const { hostname, port } = new URL(mqtt);
@@ -26,7 +32,13 @@ export const addNode = async (session: Session, node: string): Promise<number> =
 	const mesh = await session.mesh();
 	const added = await session.waiting(() => "adding", mesh.post<Added>("/nodes", { node, by: session.host.user }));
 	if (session.json) {
-		session.print({ schema: "orion.node/1", node: added.node, username: added.username, password: added.password });
+		session.print({
+			schema: "orion.node/1",
+			node: added.node,
+			username: added.username,
+			password: added.password,
+			...(added.join === undefined ? {} : { join: added.join }),
+		});
 		return 0;
 	}
 	const { paint } = session;
@@ -41,6 +53,7 @@ export const addNode = async (session: Session, node: string): Promise<number> =
 			"Any script can raise an alert with it (client id NAME.anything, a new id each time):",
 			"",
 			`  ${example(added)}`,
+			...joining(added),
 		].join("\n"),
 	);
 	return 0;

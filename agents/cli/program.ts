@@ -8,6 +8,7 @@ import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
 import { careCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
+import type { JoinOptions } from "./join.ts";
 import type { LogsOptions } from "./logs.ts";
 import { registerRobot } from "./robot-verbs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
@@ -130,6 +131,17 @@ const nodeCommands = (program: Command, bind: Bind): void => {
 		.action(bind(async (session, name: string, options: { yes?: boolean }) => (await import("./nodes.ts")).removeNode(session, name, options)));
 };
 
+const deviceCommands = (program: Command, bind: Bind): void => {
+	program
+		.command("join")
+		.description("make this device a node of a mesh elsewhere, with the token that `orion node add` printed there")
+		.argument("<address>", "HOST or HOST:PORT of core's join listener (default port 8884)")
+		.argument("<token>", "good once, within the hour; it names the authority of the mesh, so no secret goes to anybody else")
+		.option("--state <folder>", "where this node keeps what it is", "orion-node")
+		.addHelpText("after", examples("orion join 192.168.1.10 TOKEN", "orion join 192.168.1.10:8884 TOKEN --state /var/lib/orion"))
+		.action(bind(async (session, address: string, token: string, options: JoinOptions) => (await import("./join.ts")).join(session, address, token, options)));
+};
+
 const configCommands = (program: Command, bind: Bind): void => {
 	const config = program
 		.command("config")
@@ -203,6 +215,7 @@ const changeCommands = (program: Command, bind: Bind): void => {
 		.addHelpText("after", examples("orion retry inc-1720d2b4ea", "orion retry web"))
 		.action(bind(async (session, id: string) => (await import("./retry.ts")).retryIncident(session, id)));
 	nodeCommands(program, bind);
+	deviceCommands(program, bind);
 	program
 		.command("alert")
 		.description("raise an alert, or say that it is over")
@@ -245,6 +258,18 @@ const demoCommand = (program: Command, host: Host, onExit: (code: number) => voi
 		});
 };
 
+const agentCommand = (program: Command, host: Host, onExit: (code: number) => void): void => {
+	program
+		.command("agent")
+		.description("run the agent of this device, after `orion join`; Ctrl-C ends it and its services in order")
+		.option("--state <folder>", "where this node keeps what it is", "orion-node")
+		.addHelpText("after", examples("orion agent", "orion agent --state /var/lib/orion"))
+		.action(async (options: JoinOptions, command: Command) => {
+			const { runAgent } = await import("./agent.ts");
+			onExit(await runToEnd(host, command, (session) => runAgent(session, options)));
+		});
+};
+
 const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void): Command => {
 	const bind: Bind =
 		<A extends readonly unknown[]>(work: (session: Session, ...args: A) => Promise<number>) =>
@@ -284,6 +309,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	registerUp(program);
 	registerBroker(program);
 	demoCommand(program, host, onExit);
+	agentCommand(program, host, onExit);
 	readCommands(program, bind);
 	stopCommands(program, bind);
 	explainCommands(program, bind);

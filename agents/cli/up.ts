@@ -4,6 +4,7 @@ import pc from "picocolors";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
 import { dataFolder } from "../roles/data-folder.ts";
+import { DEFAULT_JOIN_PORT, DEFAULT_MQTTS_PORT } from "../roles/listen.ts";
 import type { RunningMesh, UpOptions } from "../roles/up.ts";
 import { VERSION } from "../roles/version.ts";
 
@@ -12,6 +13,9 @@ interface Flags {
 	readonly json?: boolean;
 	readonly mqttPort?: number;
 	readonly httpPort?: number;
+	readonly listen?: string;
+	readonly mqttsPort?: number;
+	readonly joinPort?: number;
 	readonly level?: Level;
 	readonly config?: string;
 	readonly redis?: string;
@@ -37,6 +41,7 @@ const EXAMPLES = `
 Examples:
   orion up                              broker, core and this host as first node, on loopback, at N0
   orion up --config orion.yaml          with the services of that file supervised
+  orion up --listen 192.168.1.10        so that other machines can join, with TLS
   orion up --level N2                   SAFE repairs run by themselves
   orion up --robot twin                 with a simulated hexapod: then orion robot view
   orion up --redis redis://127.0.0.1:6379    every record also in Redis, for other programs
@@ -49,6 +54,9 @@ export const register = (program: Command): void => {
 		.description("start the mesh on this host and stay with it; Ctrl-C stops it")
 		.option("--mqtt-port <n>", "port of the MQTT broker (default 1883, 0 = any free one)", parsePort)
 		.option("--http-port <n>", "port of the HTTP API on loopback (default 7070, 0 = any free one)", parsePort)
+		.option("--listen <address>", "also listen there for other machines, with TLS and certificates; 0.0.0.0 for all addresses (default: nowhere)")
+		.option("--mqtts-port <n>", "port for nodes at that address (default 8883, 0 = any free one)", parsePort)
+		.option("--join-port <n>", "port for devices that join with a token (default 8884, 0 = any free one)", parsePort)
 		.addOption(new Option("--level <level>", "autonomy level from now on (default: as it was; N0 on a fresh mesh)").choices(["N0", "N2", "N3"]))
 		.option("--config <file>", "configuration (default: orion.yaml here, else in the data folder)")
 		.option("--redis <url>", "a Redis that gets a copy of every record: redis[s]://[user:password@]host[:port]")
@@ -112,6 +120,9 @@ const up = async (flags: Flags): Promise<void> => {
 		acceptLoss: flags.acceptLoss === true,
 		...(flags.mqttPort === undefined ? {} : { mqttPort: flags.mqttPort }),
 		...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
+		...(flags.listen === undefined
+			? {}
+			: { listen: { address: flags.listen, mqttsPort: flags.mqttsPort ?? DEFAULT_MQTTS_PORT, joinPort: flags.joinPort ?? DEFAULT_JOIN_PORT } }),
 		...(flags.level === undefined ? {} : { level: flags.level }),
 		...(flags.config === undefined ? {} : { config: flags.config }),
 		...(flags.robot === undefined ? {} : { robot: { driver: flags.robot, model: flags.robotModel } }),

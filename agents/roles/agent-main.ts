@@ -23,6 +23,7 @@ import { ROBOT_SOCKET } from "./actuator.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
+import { readCertificate } from "./node-certificate.ts";
 import { nodeClock, nodeRandomness } from "./node-clock.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,7 +56,7 @@ const readConfig = async (folder: string): Promise<ConfigNode> => {
 	const file = join(folder, CONFIG_FILE);
 	const invalid = (detail: string): OrionError => new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail });
 	const text = await readText(file);
-	if (text === undefined) throw invalid("there is no such file; `orion node add` makes one");
+	if (text === undefined) throw invalid("there is no such file; `orion join` makes one");
 	let value: unknown;
 	try {
 		value = JSON.parse(text);
@@ -110,7 +111,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags): Promise<Agent> 
 		version: VERSION,
 		files,
 		openLog: (name) => openLog(folder, name, config.mesh),
-		connect: mqttConnect(config),
+		connect: mqttConnect({ ...config, ...(await readCertificate(folder, config.url)) }),
 		clock: nodeClock(),
 		timers: hostTimers(),
 		random,

@@ -17,6 +17,8 @@ import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-f
 import { hostClock, hostTimers } from "./host-clock.ts";
 import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
+import type { Listen } from "./listen.ts";
+import { type MeshDoor, openMeshDoor, shownAddress } from "./mesh-door.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
 import { openMirror } from "./redis.ts";
@@ -27,6 +29,8 @@ export interface UpOptions {
 	readonly data: string;
 	readonly mqttPort?: number;
 	readonly httpPort?: number;
+	/** For other machines; absent: there is only loopback. */
+	readonly listen?: Listen;
 	readonly level?: Level;
 	readonly config?: string;
 	/** Address of a Redis; more than what orion.yaml says. */
@@ -143,6 +147,7 @@ interface Start {
 	readonly instance: string;
 	readonly world: World;
 	readonly register: OpenRegister;
+	readonly door: MeshDoor | undefined;
 }
 
 const openInside = async ({ options, opened, say, config, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
@@ -185,7 +190,15 @@ interface Doors {
 	readonly tokenFile: string;
 }
 
-const openDoors = async ({ options, opened, say, config, mesh, instance, world, register }: Start, core: Core): Promise<Doors> => {
+const openToOthers = async (door: MeshDoor, { options, opened, say, mesh }: Pick<Start, "options" | "opened" | "say" | "mesh">, core: Core, broker: Broker) => {
+	const address = options.listen?.address ?? "";
+	const mqttPort = broker.securePort ?? 0;
+	const open = await door.open({ mesh, mqttPort, coreKeys: [{ keyId: core.key.keyId, publicKey: core.key.publicKey }] });
+	opened.add(() => open.close());
+	say("listen", `nodes at mqtts://${shownAddress(address, mqttPort)}, orion join at ${shownAddress(address, open.joinPort)}`);
+};
+
+const openDoors = async ({ options, opened, say, config, mesh, instance, world, register, door }: Start, core: Core): Promise<Doors> => {
 	const host = config.value.mqtt?.host ?? LOOPBACK;
 	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
 	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
@@ -198,11 +211,13 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 		instance,
 		onRefusal: core.refused,
 		onStop: core.stopped,
+		...(door === undefined ? {} : { secure: door.secure }),
 		...limits,
 	});
 	opened.add(() => broker.close());
 	const mqtt = `mqtt://${host}:${broker.port}`;
 	say("broker", mqtt);
+	if (door !== undefined) await openToOthers(door, { options, opened, say, mesh }, core, broker);
 	const { token, file: tokenFile } = await openToken(options.data);
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
 	const page = await readPage();
@@ -254,9 +269,11 @@ const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> =>
 	const { mesh } = await openDataFolder(data);
 	const clock = hostClock();
 	const world: World = { clock, timers: hostTimers(), files: await keptFiles(join(data, "core")), fatal: options.onFatal };
-	const register = await openNodeRegister(await keptFiles(data), clock);
+	const passwords = await openNodeRegister(await keptFiles(data), clock);
+	const door = options.listen === undefined ? undefined : await openMeshDoor(options.listen, mesh, await keptFiles(data), passwords, clock);
+	const register = door?.register ?? passwords;
 	const node = config.value.node ?? nodeNameOf(hostname());
-	const start: Start = { options, opened, say, config, mesh, node, instance: randomBytes(8).toString("hex"), world, register };
+	const start: Start = { options, opened, say, config, mesh, node, instance: randomBytes(8).toString("hex"), world, register, door };
 	const core = await openInside(start, policy);
 	const doors = await openDoors(start, core);
 	const agentReady = await openAgent(start, core, doors.mqtt);

@@ -926,7 +926,7 @@ mesh: string
  */
 node: string
 /**
- * address of the broker
+ * address of the broker; mqtts with the key and certificate beside this file, as `orion join` makes them
  */
 url: string
 /**

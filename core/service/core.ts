@@ -26,10 +26,17 @@ import { Tally } from "./tally.ts";
 import { noteRefusal, type TurnedAway } from "./turned-away.ts";
 import type { World } from "./world.ts";
 
+export interface NodeCredential {
+	readonly username: string;
+	readonly password: string;
+	/** Where the mesh listens beyond this machine: what another device joins with. */
+	readonly join?: { readonly address: string; readonly token: string; readonly untilWallMs: number };
+}
+
 /** Who may connect; kept beside core, because it says who is who and not what happened. */
 export interface NodeRegister {
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
-	add(node: string): Promise<Result<{ readonly username: string; readonly password: string }>>;
+	add(node: string): Promise<Result<NodeCredential>>;
 	remove(node: string): Promise<Result<{ readonly node: string }>>;
 }
 

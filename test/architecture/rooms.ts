@@ -18,9 +18,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 	"core/service": { may: ["contracts", "core", "log/port.ts"], node: ["node:crypto", "node:http", "node:timers/promises", "node:zlib"] },
 	// Runs in a browser: of the service it knows the shapes of answers.
 	"core/service/page": { may: ["contracts", "core/service"], node: [] },
-	broker: { may: ["contracts", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream"] },
+	broker: { may: ["contracts", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream", "node:tls"] },
 	"edge/machines": { may: ["contracts"], node: [], pure: true },
-	edge: { may: ["contracts", "edge/machines", "log/port.ts"], node: ["node:crypto", "node:net"] },
+	edge: { may: ["contracts", "edge/machines", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream", "node:tls"] },
 	"firmware-bridge": { may: ["contracts"], node: [], pure: true },
 	"firmware-bridge/drivers": { may: ["contracts", "firmware-bridge"], node: ["node:net"] },
 	// For tests only: it plays the board that the firmware runs on.
@@ -84,6 +84,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** Where each package may be imported; one that is not here may be imported nowhere. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/"],
+	"@peculiar/x509": ["agents/roles/mesh-ca.ts"],
 	aedes: ["broker/aedes.ts", "test/bench/bare-aedes.mjs"],
 	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
@@ -100,6 +101,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"mqtt-packet": ["broker/aedes.ts", "test/"],
 	picocolors: ["agents/cli/"],
 	"playwright-core": ["test/browser/"],
+	"reflect-metadata": ["agents/roles/mesh-ca.ts"],
 	serialport: ["firmware-bridge/drivers/serial-line.ts"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],

@@ -1,0 +1,232 @@
+// Shows that a device joins only the mesh that its token names, once and within the hour, and that its certificate is good for nothing else (HARM-60 to HARM-64).
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, createServer as createTlsServer } from "node:tls";
+import { afterEach, describe, expect, test } from "vitest";
+import { joinMesh } from "../../agents/roles/join.ts";
+import { openJoinTokens } from "../../agents/roles/join-tokens.ts";
+import { keptFiles } from "../../agents/roles/kept-files.ts";
+import { makeRequest, openMeshCa } from "../../agents/roles/mesh-ca.ts";
+import { openMeshDoor } from "../../agents/roles/mesh-door.ts";
+import { CORE_SERVER_NAME, readCertificate } from "../../agents/roles/node-certificate.ts";
+import { openNodeRegister } from "../../agents/roles/node-register.ts";
+import { openBroker } from "../../broker/broker.ts";
+import { OrionError } from "../../contracts/errors.ts";
+import { instant, wallTime } from "../../contracts/time.ts";
+import { mqttConnect } from "../../edge/mqtt.ts";
+import type { ConnectOptions } from "../../edge/ports.ts";
+
+const MESH = "mesh-0193a7c25f10";
+const HOUR_MS = 3_600_000;
+const KEY = { keyId: "e3b0c44298fc1c14", publicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+	for (const close of closers.splice(0).reverse()) await close();
+});
+
+const folder = (): string => {
+	const made = mkdtempSync(join(tmpdir(), "orion-join-"));
+	closers.push(() => rmSync(made, { recursive: true, force: true }));
+	return made;
+};
+
+const intake = {
+	accept: () => Promise.resolve({ kind: "stored", position: 1 } as const),
+	quarantine: () => Promise.resolve({ position: 1 }),
+	live: () => undefined,
+};
+
+/** A mesh's doors as they stand on a network: authority, tokens, join listener and TLS broker. */
+const doors = async (mesh = MESH) => {
+	const time = { wallMs: Date.now(), nowMs: 0 };
+	const clock = {
+		bootId: "boot",
+		now: () => instant(time.nowMs),
+		wall: () => wallTime(time.wallMs),
+		bootMs: () => time.nowMs,
+		quality: () => "synced" as const,
+		offsetMinutes: () => 0,
+	};
+	const data = folder();
+	const files = await keptFiles(data);
+	const passwords = await openNodeRegister(files, clock);
+	const listen = { address: "127.0.0.1", mqttsPort: 0, joinPort: 0 };
+	const door = await openMeshDoor(listen, mesh, files, passwords, clock);
+	const broker = await openBroker({ mesh, host: "127.0.0.1", port: 0, secure: door.secure, credentials: door.register, intake, instance: "one" });
+	closers.push(() => broker.close());
+	const open = await door.open({ mesh, mqttPort: broker.securePort, coreKeys: [KEY] });
+	closers.push(() => open.close());
+	const add = async (node: string) => {
+		const added = await door.register.add(node);
+		if (!added.ok || added.value.join === undefined) throw new Error("not added");
+		return added.value.join;
+	};
+	return { time, data, files, door, broker, add, address: `127.0.0.1:${open.joinPort}` };
+};
+
+const codeOf = async (work: Promise<unknown>): Promise<string> => {
+	try {
+		await work;
+		return "none";
+	} catch (error) {
+		return error instanceof OrionError ? error.fault.code : String(error);
+	}
+};
+
+const asNode = (clientId: string): ConnectOptions => ({ clientId, keepaliveSeconds: 5, onMessage: () => undefined, onClosed: () => undefined });
+
+const configOf = async (state: string) => JSON.parse(await readFile(join(state, "node.json"), "utf8")) as { url: string; username: string; password: string };
+
+/** Connects as the node whose folder this is, with the credential of its own or another. */
+const come = async (state: string, clientId: string, credential?: { readonly username: string; readonly password: string }) => {
+	const config = await configOf(state);
+	return mqttConnect({ ...config, ...credential, ...(await readCertificate(state, config.url)) })(asNode(clientId));
+};
+
+describe("joining", () => {
+	test("HARM-60: the key is made on the device and only its owner reads it; the certificate lets the node in over TLS, and nobody without one", async () => {
+		const mesh = await doors();
+		const { address, token } = await mesh.add("pi-3");
+		expect(address).toBe(mesh.address);
+		const state = folder();
+		expect(await joinMesh(state, address, token)).toMatchObject({ mesh: MESH, node: "pi-3" });
+		expect(statSync(join(state, "node.key")).mode & 0o777).toBe(0o600);
+		expect(statSync(join(state, "node.json")).mode & 0o777).toBe(0o600);
+		const certificate = new X509Certificate(await readFile(join(state, "node.crt")));
+		expect([certificate.subject, certificate.ca]).toEqual(["CN=pi-3", false]);
+		const connection = await come(state, "pi-3");
+		expect(mesh.broker.connections().map(({ identity }) => identity.clientId)).toEqual(["pi-3"]);
+		await connection.close();
+		const naked = connect({ host: "127.0.0.1", port: mesh.broker.securePort ?? 0, rejectUnauthorized: false });
+		naked.on("error", () => undefined);
+		const gone = new Promise((resolve) => naked.once("close", resolve));
+		naked.resume();
+		await gone;
+		expect(mesh.broker.connections()).toEqual([]);
+	});
+
+	test("HARM-61: another mesh at that address learns nothing: the authority is compared before anything is sent", async () => {
+		const [mine, other] = [await doors(), await doors("mesh-000000000000")];
+		const { token } = await mine.add("pi-3");
+		await other.add("pi-3");
+		expect(await codeOf(joinMesh(folder(), other.address, token))).toBe("AUTHORITY_FOREIGN");
+		// An impostor that shows the true authority behind a key of its own: the handshake itself must prove it.
+		const foreign = await (await openMeshCa(await keptFiles(folder()), "mesh-1", () => mine.time.wallMs)).server();
+		let heard = 0;
+		const authority = (await openMeshCa(mine.files, MESH, () => mine.time.wallMs)).certificatePem;
+		const impostor = createTlsServer({ key: foreign.keyPem, cert: `${foreign.certificatePem}\n${authority}` }, (socket) => {
+			socket.on("error", () => undefined);
+			socket.on("data", (bytes: Buffer) => {
+				heard += bytes.length;
+			});
+		});
+		impostor.on("tlsClientError", () => undefined);
+		await new Promise<void>((resolve) => impostor.listen(0, "127.0.0.1", resolve));
+		closers.push(() => void impostor.close());
+		const at = impostor.address();
+		expect(await codeOf(joinMesh(folder(), `127.0.0.1:${typeof at === "object" ? at?.port : 0}`, token))).toMatch(/AUTHORITY_FOREIGN|JOIN_ADDRESS/);
+		expect(heard).toBe(0);
+		// And the token is still good where it belongs.
+		expect(await codeOf(joinMesh(folder(), mine.address, token))).toBe("none");
+	});
+
+	test("HARM-62: a token is good once, within the hour, and not after its node was removed; it is kept as a hash, and guesses have to wait", async () => {
+		const mesh = await doors();
+		const { address, token } = await mesh.add("pi-3");
+		const secret = token.split(".")[2] ?? "";
+		for (const name of ["join-tokens.json", "nodes.json"]) {
+			expect(await readFile(join(mesh.data, name), "utf8")).not.toContain(secret);
+			expect(statSync(join(mesh.data, name)).mode & 0o777).toBe(0o600);
+		}
+		expect(await codeOf(joinMesh(folder(), address, token))).toBe("none");
+		expect(await codeOf(joinMesh(folder(), address, token))).toBe("TOKEN_REFUSED");
+		const state = folder();
+		const other = await mesh.add("pi-6");
+		await joinMesh(state, address, other.token);
+		const key = await readFile(join(state, "node.key"), "utf8");
+		expect(await codeOf(joinMesh(state, address, other.token))).toBe("TOKEN_REFUSED");
+		expect(await readFile(join(state, "node.key"), "utf8")).toBe(key);
+		const late = await mesh.add("pi-4");
+		mesh.time.wallMs += HOUR_MS;
+		expect(await codeOf(joinMesh(folder(), address, late.token))).toBe("TOKEN_REFUSED");
+		const removed = await mesh.add("pi-5");
+		await mesh.door.register.remove("pi-5");
+		expect(await codeOf(joinMesh(folder(), address, removed.token))).toBe("TOKEN_REFUSED");
+		const wrong = token.replace(secret, "A".repeat(secret.length));
+		const codes: string[] = [];
+		while (codes.length < 12) codes.push(await codeOf(joinMesh(folder(), address, wrong)));
+		expect(codes.at(-1)).toBe("JOIN_BUSY");
+		// What was spent stays spent after core was started again.
+		const again = await openJoinTokens(mesh.files, () => mesh.time.wallMs - HOUR_MS);
+		expect(await again.spend("pi-3", secret)).toMatchObject({ ok: false, fault: { facts: { detail: "it was used before" } } });
+	});
+
+	test("HARM-63: each failure names its layer", async () => {
+		const mesh = await doors();
+		const { token } = await mesh.add("pi-3");
+		const silent = createServer((socket) => {
+			socket.on("error", () => undefined);
+			socket.end("220 mail\r\n");
+			socket.resume();
+		});
+		await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+		const at = silent.address();
+		const port = typeof at === "object" ? (at?.port ?? 0) : 0;
+		expect(await codeOf(joinMesh(folder(), `127.0.0.1:${port}`, token))).toBe("JOIN_ADDRESS");
+		await new Promise((resolve) => silent.close(resolve));
+		await expect(joinMesh(folder(), `127.0.0.1:${port}`, token)).rejects.toMatchObject({ fault: { code: "JOIN_ADDRESS", facts: { detail: "ECONNREFUSED" } } });
+		expect(await codeOf(joinMesh(folder(), mesh.address, "short"))).toBe("USAGE");
+		expect(await codeOf(joinMesh(folder(), "a b", token))).toBe("USAGE");
+	});
+});
+
+describe("what one stolen thing can do", () => {
+	test("HARM-64: a node's certificate and password speak for that node alone, and end with its removal", async () => {
+		const mesh = await doors();
+		const [three, four] = [folder(), folder()];
+		await joinMesh(three, mesh.address, (await mesh.add("pi-3")).token);
+		await joinMesh(four, mesh.address, (await mesh.add("pi-4")).token);
+		const other = await configOf(four);
+		// pi-3's certificate, with everything else that pi-4 has.
+		expect(await codeOf(come(three, "pi-4", other))).toBe("NOT_AUTHENTICATED");
+		const connection = await come(three, "pi-3");
+		await mesh.door.register.remove("pi-3");
+		await mesh.broker.drop("pi-3");
+		expect(mesh.broker.connections()).toEqual([]);
+		connection.destroy();
+		expect(await codeOf(come(three, "pi-3"))).toBe("NOT_AUTHENTICATED");
+	});
+
+	test("HARM-64: a node's certificate is no server: who holds one cannot play core", async () => {
+		const mesh = await doors();
+		const state = folder();
+		await joinMesh(state, mesh.address, (await mesh.add("pi-3")).token);
+		const { tls } = await readCertificate(state, "mqtts://x");
+		const impostor = createTlsServer({ key: tls?.keyPem, cert: `${tls?.certificatePem}\n${tls?.caPem}` });
+		impostor.on("tlsClientError", () => undefined);
+		await new Promise<void>((resolve) => impostor.listen(0, "127.0.0.1", resolve));
+		closers.push(() => void impostor.close());
+		const at = impostor.address();
+		const error = await new Promise<unknown>((resolve) => {
+			const socket = connect({ host: "127.0.0.1", port: typeof at === "object" ? (at?.port ?? 0) : 0, ca: tls?.caPem ?? "", servername: CORE_SERVER_NAME });
+			socket.once("error", resolve);
+			socket.once("secureConnect", () => resolve(undefined));
+			closers.push(() => void socket.destroy());
+		});
+		expect(error).toMatchObject({ code: "INVALID_PURPOSE" });
+	});
+
+	test("HARM-60: a request that is altered gets no certificate, and the name in it is not looked at", async () => {
+		const ca = await openMeshCa(await keptFiles(folder()), MESH, () => 0);
+		const { requestPem } = await makeRequest("core");
+		const made = await ca.node("pi-3", requestPem);
+		expect(made.ok && new X509Certificate(made.value.certificatePem).subject).toBe("CN=pi-3");
+		expect((await ca.node("pi-3", requestPem.replace(/[A-Za-z]{4}(?=[^\n]*\n-----END)/, "AAAA"))).ok).toBe(false);
+		expect((await ca.node("pi-3", "nonsense")).ok).toBe(false);
+	});
+});
