@@ -18,6 +18,7 @@ import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
+import { acceptSpooled } from "./spooled.ts";
 import { Stops } from "./stops.ts";
 import { Tally } from "./tally.ts";
 import type { World } from "./world.ts";
@@ -69,6 +70,8 @@ export interface Core {
 	refused(refusal: TurnedAway): void;
 	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
 	notice(about: string, notice: Notice | undefined): void;
+	/** Takes a record from the spool of a broker elsewhere; durable when it resolves. */
+	spooled(broker: string, bytes: Uint8Array): Promise<void>;
 	/** What parts outside of core show in its status, from now on. */
 	show(outside: Outside): void;
 	/** An order to stop that came to the broker, after it was handed on. */
@@ -177,6 +180,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			data: options.data,
 			host: options.host,
 			...(parts.outside.redis === undefined ? {} : { redis: parts.outside.redis() }),
+			...(parts.outside.brokers === undefined ? {} : { brokers: parts.outside.brokers() }),
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -278,7 +282,8 @@ const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): reado
 const dispatcherOf = ({ options: { log, mesh, world }, journal, shell, live, key, term }: Parts, audit: Audit, delivery: BrokerLink): Dispatcher =>
 	new Dispatcher({ log, journal, key, term, mesh, live, delivery, audit, world, state: () => shell.state });
 
-const roundsOf = ({ options, journal, shell, live, intake, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
+const roundsOf = (parts: Parts, publish: BrokerLink): Rounds => {
+	const { options, journal, shell, live, intake, key, term, stops } = parts;
 	const { mesh, instance, log, world } = options;
 	return new Rounds({
 		mesh,
@@ -292,6 +297,7 @@ const roundsOf = ({ options, journal, shell, live, intake, key, term, stops }: P
 		publish,
 		world,
 		state: () => shell.state,
+		mayStillCome: () => parts.outside.brokers?.().some(({ state, lag }) => state !== "here" || lag > 0) ?? false,
 		stops: () => stops.listed(),
 	});
 };
@@ -325,6 +331,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		show: (outside) => {
 			parts.outside = { ...parts.outside, ...outside };
 		},
+		spooled: (broker, bytes) => acceptSpooled({ intake, journal, mesh }, broker, bytes),
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
