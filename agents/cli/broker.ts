@@ -24,7 +24,8 @@ With --core it is a broker of a mesh whose core is elsewhere: what its nodes say
 is on its own disk before they are thanked, and goes to core through Redis, also
 after hours without it. \`orion broker add NAME\` prints the whole command.
 
-With --config it is a plain broker. The file says where it listens; it must say \`anonymous: true\`, and the address must be loopback:
+With --config it is a plain broker. The file says where it listens; it must say
+\`anonymous: true\`, and the address must be loopback:
 
   listen: { port: 1883 }
   anonymous: true
@@ -48,7 +49,7 @@ const NAME = /^[a-z0-9-]{1,32}$/;
 export const register = (program: Command, bind: Bind): void => {
 	program
 		.command("broker")
-		.description("a broker on a machine without core, or a plain one on loopback without a mesh; Ctrl-C stops it")
+		.description("a broker on a machine without core, or a plain one without a mesh; Ctrl-C stops it")
 		.option("--core <url>", "the Redis of core: redis[s]://user:password@host[:port]")
 		.option("--name <name>", "with --core: its name, as orion.yaml of core has it under redis.brokers")
 		.option("--mesh <id>", "with --core: the mesh, as `orion broker add` says it")
