@@ -22,7 +22,17 @@ export default defineConfig({
 		projects: [
 			{ test: { name: "unit", setupFiles: SETUP, include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH], testTimeout: 30_000 } },
 			{ test: { name: "thorough", setupFiles: SETUP, include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },
-			{ test: { name: "system", setupFiles: SETUP, include: SYSTEM, testTimeout: 180_000, hookTimeout: 60_000, fileParallelism: false } },
+			{
+				test: {
+					name: "system",
+					setupFiles: SETUP,
+					include: SYSTEM,
+					testTimeout: 180_000,
+					hookTimeout: 60_000,
+					fileParallelism: false,
+					expect: { poll: { timeout: 20_000 } },
+				},
+			},
 		],
 	},
 });

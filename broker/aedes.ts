@@ -294,6 +294,12 @@ export class Library {
 			}
 			delete packet.properties;
 			packet.retain = false;
+			if (answer.kind === "unanswered") {
+				// As if it were answered already: the library then does nothing more with it.
+				Object.assign(packet, { _notAuthorized: true });
+				done(null);
+				return;
+			}
 			if (answer.kind === "taken") {
 				packet.topic = VOID_TOPIC;
 				packet.payload = NOTHING;

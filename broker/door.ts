@@ -17,8 +17,9 @@ export type Admission = { readonly ok: true; readonly identity: Identity } | { r
 /**
  * `taken`: acknowledged, and passed to nobody. `pass`: acknowledged and passed on, stripped of everything but topic and content.
  * `unchanged`: passed on with all that it had. `refused`: not taken, as MQTT has it. `cut`: no answer but the end of the connection.
+ * `unanswered`: no answer, and the connection stays.
  */
-export type Answer = { readonly kind: "pass" | "unchanged" | "refused" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" };
+export type Answer = { readonly kind: "pass" | "unchanged" | "refused" } | { readonly kind: "taken"; readonly fault?: Fault } | { readonly kind: "cut" | "unanswered" };
 
 /** Who decides; the library only carries. */
 export interface Door {

@@ -110,10 +110,10 @@ export class Doorkeeper implements Door {
 				answer({ kind: "taken" });
 				break;
 			case "accept":
-				this.#keep(intake.accept(accepted(identity, message, judged)), answer, (kept) => this.#afterAccept(identity, message, judged, kept));
+				this.#keep(identity, intake.accept(accepted(identity, message, judged)), answer, (kept) => this.#afterAccept(identity, message, judged, kept));
 				break;
 			case "quarantine":
-				this.#keep(intake.quarantine(rejected(identity, message, judged)), answer, ({ position }) => {
+				this.#keep(identity, intake.quarantine(rejected(identity, message, judged)), answer, ({ position }) => {
 					this.#tell(identity, quarantined(message.topic, judged.fault, position, judged.messageId));
 					return { kind: "taken", fault: judged.fault };
 				});
@@ -127,14 +127,16 @@ export class Doorkeeper implements Door {
 	 * The one place that thanks: the answer follows when the message is durable, or never. What comes too late for an answer is still
 	 * followed up, because the message is on disk and its repeat will be a duplicate.
 	 */
-	#keep<K>(work: Promise<K>, answer: (answer: Answer) => void, after: (kept: K) => Answer): void {
+	#keep<K>(identity: Identity, work: Promise<K>, answer: (answer: Answer) => void, after: (kept: K) => Answer): void {
 		const working = work.then(after);
 		this.#working.add(working);
 		const done = (): void => {
 			this.#working.delete(working);
 		};
 		working.then(done, done);
-		this.#hook.race(working, (outcome) => answer(typeof outcome === "object" ? outcome.value : { kind: "cut" }));
+		// Orders to stop reach a node by its safety connection: a disk that is down does not take that away. Its node says again what was not answered.
+		const late: Answer = { kind: identity.kind === "safety" ? "unanswered" : "cut" };
+		this.#hook.race(working, (outcome) => answer(typeof outcome === "object" ? outcome.value : late));
 	}
 
 	#afterAccept(identity: Identity, message: Publication, judged: Stored, kept: Kept): Answer {
@@ -170,7 +172,7 @@ export class Doorkeeper implements Door {
 		const judged = judge(this.#options.mesh, identity, message, "as will");
 		// It was judged when it was left; what is not right now is not said.
 		if (judged.kind !== "accept") return;
-		this.#keep(this.#options.intake.accept(accepted(identity, message, judged)), nothing, (kept) =>
+		this.#keep(identity, this.#options.intake.accept(accepted(identity, message, judged)), nothing, (kept) =>
 			kept.kind === "stored" && NODE_CHANNELS[judged.channel].retained ? this.#showStored(identity, message, judged) : { kind: "taken" },
 		);
 	}

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { bundlePage } from "./page.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const ROOMS = ["contracts", "log", "core", "broker", "edge", "agents"];
+const ROOMS = ["contracts", "log", "core", "broker", "edge", "firmware-bridge", "agents"];
 
 /** Newest change of any source, milliseconds since 1970: what bin/orion.mjs compares with dist/BUILT. */
 const newestSource = (folder) => {
@@ -34,8 +34,10 @@ export const bundle = async () => {
 	await build({ ...common, entryPoints: { orion: "agents/cli/main.ts" }, outdir: "dist", splitting: true, packages: "external" });
 	await build({
 		...common,
-		entryPoints: { agent: "agents/roles/agent-main.ts" },
+		entryPoints: { agent: "agents/roles/agent-main.ts", actuator: "agents/roles/actuator-main.ts" },
 		outdir: "dist",
+		// Loaded only where a robot hangs on a serial port; it brings compiled code.
+		external: ["serialport"],
 		minifySyntax: true,
 		// Packages inside the bundle still call require() for Node's own modules.
 		banner: { js: "import { createRequire as orionCreateRequire } from 'node:module'; const require = orionCreateRequire(import.meta.url);" },

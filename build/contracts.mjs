@@ -31,7 +31,18 @@ const FILE_FAMILIES = [
 	"config.node",
 	"kept.services",
 ];
-const WIRE_FAMILIES = ["action.command", "core.beacon", "core.bundle", "node.pulse", "node.verdict", "node.watermark", "stop.order"];
+const WIRE_FAMILIES = [
+	"action.command",
+	"core.beacon",
+	"core.bundle",
+	"lease.end",
+	"lease.open",
+	"lease.renew",
+	"node.pulse",
+	"node.verdict",
+	"node.watermark",
+	"stop.order",
+];
 /** Travels in an envelope and is not recorded. */
 const LIVE_FAMILIES = ["node.pulse"];
 const isRecord = (name) => name !== "envelope" && !FILE_FAMILIES.includes(name) && !WIRE_FAMILIES.includes(name);

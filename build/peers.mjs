@@ -12,6 +12,8 @@ const PEERS = {
 		packages: ["mosquitto", "libcjson1", "libwebsockets17", "libdlt2", "libwrap0", "libnsl2", "libuv1", "libev4", "libcap2"],
 		program: "usr/sbin/mosquitto",
 	},
+	// Two ends of a serial line that no hardware is needed for.
+	socat: { packages: ["socat", "libwrap0", "libnsl2", "libtirpc3", "libssl3"], program: "usr/bin/socat" },
 	chromium: {
 		// What else it needs depends on what the host has: apt is asked.
 		packages: ["chromium", "fonts-dejavu-core"],

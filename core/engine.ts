@@ -5,6 +5,7 @@ import { assert } from "../contracts/result.ts";
 import { isoTime } from "../contracts/time.ts";
 import { decideApprovals } from "./approvals/approvals.ts";
 import { foldApprovals } from "./approvals/fold.ts";
+import { decideUndo } from "./approvals/undo.ts";
 import { decideDecisions, foldDecisions } from "./brain/brain.ts";
 import { decideAllowances, foldAllowances } from "./commander/allowance.ts";
 import { foldRuns } from "./commander/fold.ts";
@@ -60,6 +61,7 @@ const decideParts = (state: EngineState, record: Recorded): readonly Draft[] => 
 	...decideIncidents(state, record, (symptom) => incidentId(record.envelope.id, symptom)),
 	...decideDecisions(state, record),
 	...decideApprovals(state, record),
+	...decideUndo(state, record),
 	...decideRuns(state, record),
 	...decideAllowances(state, record),
 ];

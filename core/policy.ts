@@ -20,6 +20,8 @@ export interface ActionRule extends Row {
 	readonly withinMs: number;
 	readonly undo: "left-as-found" | "impossible";
 	readonly undoSays: string;
+	/** The action with which a person takes it back. */
+	readonly inverse?: string;
 	/** What it touches, for a person. */
 	readonly blast?: string;
 	readonly cooldownMs: number;

@@ -98,6 +98,8 @@ export interface ActionRun {
 	readonly asked: number;
 	/** True once the symptom was seen clear while verifying. */
 	readonly cleared: boolean;
+	/** A person takes back what this approval allowed: done is done, no symptom has to clear. */
+	readonly undoes?: string;
 	readonly events: readonly number[];
 }
 
@@ -161,6 +163,8 @@ export interface Approval {
 	readonly tookMs?: number;
 	/** What it led to. */
 	readonly action?: { readonly id: string; readonly end?: string; readonly undone?: string };
+	/** The action with which a person took it back. */
+	readonly undo?: { readonly id: string; readonly end?: string };
 }
 
 export interface EngineState {

@@ -48,6 +48,7 @@ export class Outbox {
 	#pumping = false;
 	#again = false;
 	#settling: (() => void) | undefined;
+	#retrying: (() => void) | undefined;
 	#archived = 0;
 	/** Numbers that were taken for messages that the disk refused. */
 	#unwritten: Loss[] = [];
@@ -158,6 +159,7 @@ export class Outbox {
 
 	async close(): Promise<void> {
 		this.linkDown();
+		this.#retrying?.();
 		this.#settling?.();
 		this.#settling = undefined;
 		await this.#settle();
@@ -200,7 +202,11 @@ export class Outbox {
 			() => {
 				if (connection !== this.#connection) return;
 				this.#book.returned(letter.position);
-				timers.after(RETRY_MS, () => void this.#pump());
+				// One pause for all that failed: a pause for each would send everything once for every message, and each time more.
+				this.#retrying ??= timers.after(RETRY_MS, () => {
+					this.#retrying = undefined;
+					void this.#pump();
+				});
 			},
 		);
 	}

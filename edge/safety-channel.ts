@@ -21,18 +21,23 @@ export interface SafetyChannelOptions {
 	/** What the safe-stop is now; `order` is the newest order to stop that was heard. */
 	readonly safety: () => { readonly said: NodeSafety; readonly order: string | undefined };
 	readonly onStop: (verb: StopVerb, bytes: Uint8Array) => void;
+	/** Of a node that moves: leases reach it here, and it says more often that it is there. */
+	readonly onLease?: (bytes: Uint8Array) => void;
 	readonly onBeacon: (bytes: Uint8Array) => void;
 	readonly onUp: () => void;
 	readonly onDown: () => void;
 }
 
 const PULSE_EVERY_MS = 1_000;
+const MOVER_PULSE_EVERY_MS = 100;
 const ALL = "all";
 const VERBS: readonly StopVerb[] = ["stop", "cut"];
 /** Whole seconds are the least that the library can do; the beacon is what notices a silence sooner. */
 const KEEPALIVE_SECONDS = 2;
 const GOODBYE_MS_MAX = 1_000;
 const UNSAID_MAX = 64;
+/** A broker whose disk is down keeps this connection and does not answer: what it may not have kept is said again. */
+const RESAY_AFTER_MS = 2_000;
 
 /** What one connection begins and may end with. The will has no number: nobody knows whether it will ever be said, and a number that is never said is a hole. */
 interface Greeting {
@@ -42,6 +47,8 @@ interface Greeting {
 }
 
 interface Said {
+	/** Milliseconds since it was sent, counted by pulses. */
+	waitedMs: number;
 	readonly topic: string;
 	readonly bytes: Uint8Array;
 }
@@ -140,9 +147,23 @@ export class SafetyChannel {
 	}
 
 	async #say(connection: Connection, topic: string, bytes: Uint8Array): Promise<void> {
-		this.#unsaid = [...this.#unsaid, { topic, bytes }].slice(-UNSAID_MAX);
+		this.#unsaid = [...this.#unsaid, { waitedMs: 0, topic, bytes }].slice(-UNSAID_MAX);
 		await connection.publish(topic, bytes, { qos: 1, retain: true });
 		this.#unsaid = this.#unsaid.filter((unsaid) => unsaid.bytes !== bytes);
+	}
+
+	#resay(connection: Connection, passedMs: number): void {
+		for (const said of this.#unsaid) {
+			said.waitedMs += passedMs;
+			if (said.waitedMs < RESAY_AFTER_MS) continue;
+			said.waitedMs = 0;
+			connection.publish(said.topic, said.bytes, { qos: 1, retain: true }).then(
+				() => {
+					this.#unsaid = this.#unsaid.filter((unsaid) => unsaid !== said);
+				},
+				() => undefined,
+			);
+		}
 	}
 
 	/** The safe-stop changed, or an order was heard once more: a pulse says so at once, past every disk; the record of what is new follows. */
@@ -171,6 +192,7 @@ export class SafetyChannel {
 		const verb = this.#orders.get(topic);
 		if (verb === undefined) {
 			if (topic === CORE_TOPICS.beacon) this.#options.onBeacon(bytes);
+			else if (topic === nodeTopic(this.#options.node, "lease") && !retained) this.#options.onLease?.(bytes);
 			return;
 		}
 		// What was kept is an order of yesterday: whoever means now says it now, and core lists what still holds.
@@ -185,9 +207,15 @@ export class SafetyChannel {
 		const init = this.#greeting === undefined ? [] : [{ topic: this.#topic, bytes: this.#state("init", this.#greeting) }];
 		for (const { topic, bytes } of [...before, ...init]) void this.#say(connection, topic, bytes).catch(() => undefined);
 		this.#saySafety(connection);
-		await connection.subscribe([{ topic: CORE_TOPICS.beacon, qos: 0 }, ...[...this.#orders.keys()].map((topic) => ({ topic, qos: 1 as const }))]);
+		await connection.subscribe([{ topic: CORE_TOPICS.beacon, qos: 0 }, ...this.#filters()]);
 		this.#beat(connection);
 		this.#options.onUp();
+	}
+
+	#filters(): readonly { readonly topic: string; readonly qos: 0 | 1 }[] {
+		const { node, onLease } = this.#options;
+		const orders = [...this.#orders.keys()].map((topic) => ({ topic, qos: 1 as const }));
+		return onLease === undefined ? orders : [...orders, { topic: nodeTopic(node, "lease"), qos: 0 }];
 	}
 
 	#down(): void {
@@ -198,12 +226,14 @@ export class SafetyChannel {
 	#beat(connection: Connection): void {
 		const { voice, node, safety } = this.#options;
 		const { said, order } = safety();
-		connection.publish(nodeTopic(node, "pulse"), voice.pulse(said.state, order), { qos: 0, retain: false }).catch(() => undefined);
+		connection.publish(nodeTopic(node, "pulse"), voice.pulse(said, order), { qos: 0, retain: false }).catch(() => undefined);
 	}
 
 	#pulse(): void {
 		const { connection } = this.#kept;
 		if (connection !== undefined) this.#beat(connection);
-		this.#cancelPulse = this.#options.timers.after(PULSE_EVERY_MS, () => this.#pulse());
+		const everyMs = this.#options.onLease === undefined ? PULSE_EVERY_MS : MOVER_PULSE_EVERY_MS;
+		if (connection !== undefined) this.#resay(connection, everyMs);
+		this.#cancelPulse = this.#options.timers.after(everyMs, () => this.#pulse());
 	}
 }

@@ -4,7 +4,13 @@ import { sha256Hex } from "../contracts/digest.ts";
 import { parseJson } from "../contracts/envelope.ts";
 import { OrionError } from "../contracts/errors.ts";
 
-export type SignedKind = "orion-command+jws" | "orion-beacon+jws" | "orion-policy+jws";
+export type SignedKind =
+	| "orion-command+jws"
+	| "orion-beacon+jws"
+	| "orion-policy+jws"
+	| "orion-lease-open+jws"
+	| "orion-lease-renew+jws"
+	| "orion-lease-end+jws";
 
 export interface CoreKeyFile {
 	readonly keyId: string;

@@ -16,6 +16,8 @@ export interface StopDeskOptions {
 	readonly clock: Clock;
 	readonly random: Randomness;
 	readonly safety: () => NodeSafety["state"];
+	/** Somebody is here and says that it may go on; true if that let something go on. */
+	readonly presence: () => boolean;
 	/** To other nodes, by way of the broker; rejects if there is none. */
 	readonly order: (node: string, verb: StopVerb, ordered: Ordered) => Promise<void>;
 }
@@ -74,9 +76,12 @@ export class StopDesk {
 	}
 
 	async ask({ verb, node, by }: StopRequest): Promise<StopAnswer> {
-		const { node: here, latch, clock, random } = this.#options;
+		const { node: here, latch, clock, random, presence } = this.#options;
 		const beganMs = clock.now();
-		if (verb === "release") return this.#answer(latch.releaseHere(), beganMs);
+		if (verb === "release") {
+			const released = latch.releaseHere();
+			return this.#answer(presence() && released === "not-latched" ? "released" : released, beganMs);
+		}
 		const ordered: Ordered = { order: random.hex(ORDER_BYTES), by, via: "local" };
 		const outcome = node === here || node === ALL ? latch.order(verb, ordered) : undefined;
 		const answer = this.#answer(outcome, beganMs);

@@ -1,7 +1,7 @@
 // Connects facts of this node to messages: stamped with mesh, session and the node's own clock, numbered per lane where loss must show.
 import { uuidv7 } from "uuidv7";
 import type { Envelope, Lane, RecordType, RecordTypes } from "../contracts/envelope.ts";
-import type { NodePulse } from "../contracts/gen/types.ts";
+import type { NodePulse, NodeSafety } from "../contracts/gen/types.ts";
 import { isoTime } from "../contracts/time.ts";
 import { nodeTopic } from "../contracts/topics.ts";
 import type { NodeClock } from "./ports.ts";
@@ -70,9 +70,15 @@ export class Voice {
 	}
 
 	/** Pulses have no number: they come all the time, and one that is missing is no loss. */
-	pulse(safety: NodePulse["safety"], order: string | undefined): Uint8Array {
+	pulse({ state: safety, armEpoch }: Pick<NodeSafety, "state" | "armEpoch">, order: string | undefined): Uint8Array {
 		const session = this.#options.session();
-		const data: NodePulse = { session: session.id, tick: session.tick(), safety, ...(order === undefined ? {} : { order }) };
+		const data: NodePulse = {
+			session: session.id,
+			tick: session.tick(),
+			safety,
+			...(order === undefined ? {} : { order }),
+			...(armEpoch === undefined ? {} : { armEpoch }),
+		};
 		return new TextEncoder().encode(JSON.stringify(this.#stamp("dev.orion.node.pulse.v1", data, session)));
 	}
 }

@@ -194,7 +194,11 @@ const scanAll = async (options: SegmentsOptions, facts: Facts, onRecord: (positi
 /** The end of the log made fit for the next record. */
 const openActive = async (options: SegmentsOptions, scanned: Scanned, next: number): Promise<ActiveSegment> => {
 	const { files, folder } = options;
-	if (scanned.unborn !== undefined) await removeIfThere(files, `${folder}/${scanned.unborn}`);
+	if (scanned.unborn !== undefined) {
+		await removeIfThere(files, `${folder}/${scanned.unborn}`);
+		// The log grows past it in the older segment: after a power cut it must not be there again.
+		await files.syncFolder(folder);
+	}
 	const last = scanned.found.at(-1);
 	if (last === undefined || last.isSpoilt) return createSegment(options, next);
 	const file = await files.open(`${folder}/${last.segment.name}`, "write");

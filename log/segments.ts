@@ -48,6 +48,7 @@ class SegmentLog implements SegmentsLog {
 	#copiedUpTo: Position;
 	#olderCopiedUpTo: Position = 0;
 	#isCopyStale = false;
+	#isHalfRolled = false;
 	#fatal: OrionError | undefined;
 	#closing: Promise<void> | undefined;
 
@@ -119,7 +120,7 @@ class SegmentLog implements SegmentsLog {
 
 	async #store(group: Group): Promise<void> {
 		const { segment } = this.#active;
-		if (segment.records > 0 && segment.endOffset + group.frames.length > this.#segmentBytesMax) await this.#roll();
+		if (segment.records > 0 && (this.#isHalfRolled || segment.endOffset + group.frames.length > this.#segmentBytesMax)) await this.#roll();
 		await this.#write(group.frames);
 		await this.#active.file.fdatasync();
 		const head = this.#next + group.records.length - 1;
@@ -142,14 +143,19 @@ class SegmentLog implements SegmentsLog {
 		} catch (error) {
 			if (!isDiskFull(error)) throw error;
 			await file.truncate(segment.endOffset);
+			// The next batch may begin another segment; then a power cut must not bring back what was cut off from the end of this one.
+			await file.fdatasync();
 			throw new OrionError("DISK_FULL", { folder: this.#options.folder }, { cause: error });
 		}
 	}
 
 	async #roll(): Promise<void> {
 		const full = this.#active;
+		// What a full disk leaves half-made is finished before anything else is stored: a log that grew past it in the older segment would have two places for one position.
+		this.#isHalfRolled = true;
 		try {
 			this.#active = await createSegment(this.#options, this.#next);
+			this.#isHalfRolled = false;
 		} catch (error) {
 			if (!isDiskFull(error)) throw error;
 			throw new OrionError("DISK_FULL", { folder: this.#options.folder }, { cause: error });

@@ -2,6 +2,9 @@
 import { uuidv7 } from "uuidv7";
 import { checkContract } from "../../contracts/envelope.ts";
 import { OrionError } from "../../contracts/errors.ts";
+import type { WhyView } from "../../core/service/http-why.ts";
+import type { StatusView } from "../../core/service/views.ts";
+import type { MeshClient } from "./mesh-client.ts";
 import type { Session } from "./session.ts";
 
 export interface AlertOptions {
@@ -26,6 +29,18 @@ const labelsOf = (given: readonly string[]): Readonly<Record<string, string>> =>
 			return [label.slice(0, at), label.slice(at + 1)];
 		}),
 	);
+
+const ASKED_MAX = 50;
+
+/** Whether an incident knows this record, once the engine has looked at it; what cannot be told counts as yes. */
+const endedSomething = async (mesh: MeshClient, position: number): Promise<boolean> => {
+	for (let asked = 0; asked < ASKED_MAX; asked += 1) {
+		const { core } = await mesh.get<StatusView>("/state/status");
+		if (core.decidedUpTo < position) continue;
+		return (await mesh.get<WhyView>(`/why/${position}`)).incident !== undefined;
+	}
+	return true;
+};
 
 export const raiseAlert = async (session: Session, name: string, summary: string | undefined, options: AlertOptions): Promise<number> => {
 	const { resolved = false, value, threshold, label = [] } = options;
@@ -56,6 +71,8 @@ export const raiseAlert = async (session: Session, name: string, summary: string
 	};
 	const kept = await session.waiting(() => "sending", mesh.post<Kept>("/events", event));
 	if (session.json) session.print(kept);
-	else session.say(`${resolved ? "resolved" : "raised"} ${name}, on disk as #${kept.position}; see: orion why ${kept.position}`);
+	else if (resolved && !(await endedSomething(mesh, kept.position)))
+		session.tell(`nothing of the name ${name} was open; that it is over is on disk as #${kept.position}. Open ones: orion incidents`);
+	else session.tell(`${resolved ? "resolved" : "raised"} ${name}, on disk as #${kept.position}; see: orion why ${kept.position}`);
 	return 0;
 };

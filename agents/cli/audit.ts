@@ -103,15 +103,17 @@ const told = (session: Session, verified: AuditVerified, findings: readonly Audi
 		for (const { kind, file, text } of findings.slice(0, FINDINGS_SHOWN_MAX))
 			session.say(`  ${paint.red(kind.padEnd(11))}${wrap(`${plain(text)} ${paint.dim(`(${file})`)}`, width, " ".repeat(13))}`);
 		if (findings.length > FINDINGS_SHOWN_MAX) session.say(paint.dim(`  and ${findings.length - FINDINGS_SHOWN_MAX} more: --json`));
-		session.say(wrap("Change nothing, copy the data folder, and compare with a checkpoint that was kept elsewhere.", width, ""));
+		session.tell("Change nothing, copy the data folder, and compare with a checkpoint that was kept elsewhere.");
 		return;
 	}
-	const compared = `${grouped(verified.compared)} of them the same in the log`;
-	session.say(
-		`${paint.green("the audit is whole")}: ${wrap(`${grouped(verified.entries)} entries, ${compared}, ${grouped(verified.checkpoints)} checkpoints, signed up to #${verified.signedUpTo}; ${sayDuration(ms)}`, width, "  ")}`,
-	);
+	const counted = `${grouped(verified.entries)} entries, ${grouped(verified.compared)} of them the same in the log`;
+	const signed =
+		verified.checkpoints === 0
+			? "no checkpoint yet"
+			: `${grouped(verified.checkpoints)} checkpoint${verified.checkpoints === 1 ? "" : "s"}, signed up to #${verified.signedUpTo}`;
+	session.tell(`${paint.green("the audit is whole")}: ${counted}; ${signed}; ${sayDuration(ms)}`);
 	if (!isRunning && head !== undefined && head > last)
-		session.say(wrap(`the records ${last + 1} to ${head} have no entry yet: a mesh that was killed leaves this, and the next start enters them`, width, ""));
+		session.tell(`the records ${last + 1} to ${head} have no entry yet: a mesh that was killed leaves this, and the next start enters them`);
 	session.say(
 		paint.dim(
 			wrap("Who holds this disk could rewrite all of it, key included: only a checkpoint kept elsewhere shows that. orion audit checkpoint", width, ""),
@@ -185,9 +187,20 @@ export const showAuditEntry = async (session: Session, position: number, options
 	return 0;
 };
 
+/** A mesh that runs signs what it has now; without one the newest is the last it signed. */
+const signNow = async (session: Session): Promise<void> => {
+	try {
+		await session.waiting(() => "signing", (await session.mesh()).post("/audit/checkpoint", {}));
+	} catch (error) {
+		if (!(error instanceof OrionError) || error.fault.code !== "NOT_RUNNING") throw error;
+	}
+};
+
 /** The note alone goes to stdout, so that it can be kept as it is. */
 export const showAuditCheckpoint = async (session: Session): Promise<number> => {
-	const { note, verifier } = await auditCheckpoint(here(session));
+	const data = here(session);
+	await signNow(session);
+	const { note, verifier } = await auditCheckpoint(data);
 	const [origin, size] = note.split("\n");
 	if (session.json) session.print({ schema: "orion.audit-checkpoint/1", origin, size: Number(size), note, verifier });
 	else {

@@ -1,11 +1,12 @@
 // Connects `orion demo` to a terminal: tells the story as it happens, or prints it as JSON, and says at the end whether all of it was true.
 import { ALONE } from "../demo/chapters-alone.ts";
+import { ASK } from "../demo/chapters-ask.ts";
 import { EXPLAIN, QUARANTINE } from "../demo/chapters-record.ts";
 import { REPAIR, SURVIVE } from "../demo/chapters-repair.ts";
 import { playWith } from "../demo/play.ts";
 import { Stage } from "../demo/stage.ts";
 import { type Listener, type Step, tellAll } from "../demo/story.ts";
-import { agentProgram } from "../roles/agent-process.ts";
+import { bundled } from "../roles/agent-process.ts";
 import { shippedPolicyText } from "../roles/config.ts";
 import { plain, wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
@@ -14,7 +15,7 @@ export interface DemoOptions {
 	readonly keep?: boolean;
 }
 
-const CHAPTERS = [...REPAIR, ...QUARANTINE, ...ALONE, ...SURVIVE, ...EXPLAIN];
+const CHAPTERS = [...REPAIR, ...ASK, ...QUARANTINE, ...ALONE, ...SURVIVE, ...EXPLAIN];
 const TIME_WIDTH = 9;
 
 /** People read it on stdout as it happens; with --json it is progress, and goes to stderr. */
@@ -51,9 +52,10 @@ export const runDemo = async (session: Session, options: DemoOptions): Promise<n
 	const { host } = session;
 	const beganMs = performance.now();
 	const [program = "orion"] = process.argv.slice(1);
-	const play = playWith({ actions: await shippedPolicyText("actions.yaml"), autonomy: await shippedPolicyText("autonomy.yaml") });
-	const stage = await Stage.make({ program, nodeArgs: process.execArgv, agent: agentProgram(), signal: host.interrupted }, play);
-	const intro = `a mesh of its own, in ${stage.folder}, with three small services and the shipped policies (but: cooldown 1 s, one use alone); every figure below is measured now`;
+	const [actions, autonomy, approvals] = await Promise.all((["actions.yaml", "autonomy.yaml", "approvals.yaml"] as const).map(shippedPolicyText));
+	const play = playWith({ actions: actions ?? "", autonomy: autonomy ?? "", approvals: approvals ?? "" });
+	const stage = await Stage.make({ program, nodeArgs: process.execArgv, agent: bundled("agent"), signal: host.interrupted }, play);
+	const intro = `a mesh of its own, in ${stage.folder}, with three small services and the shipped policies (but: cooldown 1 s, 3 s to decide, one use alone); every figure below is measured now`;
 	let steps: readonly Step[] = [];
 	try {
 		const readyMs = await stage.start();

@@ -36,7 +36,7 @@ export const listIncidents = async (session: Session, options: { readonly all?: 
 const told = ({ paint, width }: Session, { at, incident, timeline }: IncidentAnswer): readonly string[] => {
 	const lines: string[] = [];
 	if (incident !== undefined) {
-		lines.push(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`);
+		lines.push(wrap(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`, width, ""));
 		const facts = [
 			gravityStyle(paint, incident.severity)(incident.severity),
 			incident.status,

@@ -62,12 +62,28 @@ export const table = (columns: readonly Column[], rows: readonly (readonly Cell[
 	return [line(columns.map(({ title }) => ({ text: title, paint: head }))), ...rows.map(line)];
 };
 
+const PART_AFTER = /[,;:/=&?]/;
+
+/** A word that no line can hold, in parts: after a mark that people part words at, else where the room ends. A path stays one word if it fits. */
+const parted = (word: string, room: number): readonly string[] => {
+	const parts: string[] = [];
+	let rest = word;
+	while (rest.length > room && !rest.includes(ESC)) {
+		let at = room;
+		while (at > room / 2 && !PART_AFTER.test(rest[at - 1] ?? "")) at -= 1;
+		if (at <= room / 2) at = room;
+		parts.push(rest.slice(0, at));
+		rest = rest.slice(at);
+	}
+	return [...parts, rest];
+};
+
 /** Words in lines of at most width; later lines begin with the indent. */
 export const wrap = (text: string, width: number, indent: string): string => {
 	const lines: string[] = [];
 	let current = "";
-	for (const word of text.split(" ")) {
-		const room = width - indent.length;
+	const room = Math.max(1, width - indent.length);
+	for (const word of text.split(" ").flatMap((each) => parted(each, room))) {
 		if (current !== "" && lengthOf(current) + 1 + lengthOf(word) > room) {
 			lines.push(current);
 			current = word;

@@ -1,11 +1,12 @@
 // Connects `orion level` to the autonomy level: shows it with what each one means, or sets it.
 import type { Level } from "../../core/policy.ts";
 import type { LevelView, StatusView } from "../../core/service/views.ts";
+import { wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
 
-const lines = ({ paint }: Session, { level, levels }: LevelView): readonly string[] => [
+const lines = ({ paint, width }: Session, { level, levels }: LevelView): readonly string[] => [
 	...levels.map((row) => {
-		const text = `${row.level === level ? ">" : " "} ${row.level}  ${row.says}`;
+		const text = `${row.level === level ? ">" : " "} ${row.level}  ${wrap(row.says, width, " ".repeat(6))}`;
 		return row.level === level ? paint.bold(text) : text;
 	}),
 ];

@@ -19,6 +19,22 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
 
+const keys = (onKey: (key: string) => void): (() => void) => {
+	const { stdin } = process;
+	const hear = (text: string): void => {
+		for (const key of text) onKey(key);
+	};
+	stdin.setRawMode(true);
+	stdin.setEncoding("utf8");
+	stdin.on("data", hear);
+	stdin.resume();
+	return () => {
+		stdin.off("data", hear);
+		stdin.setRawMode(false);
+		stdin.pause();
+	};
+};
+
 const host: Host = {
 	out: (text) => process.stdout.write(text),
 	err: (text) => process.stderr.write(text),
@@ -37,6 +53,7 @@ const host: Host = {
 			lines.close();
 		}
 	},
+	...(process.stdin.isTTY === true ? { keys } : {}),
 	interrupted: interrupted.signal,
 };
 

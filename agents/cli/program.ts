@@ -1,13 +1,15 @@
 // Decides what `orion` understands: commands, flags, help with examples; each command is loaded only when it runs.
-import { Argument, Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
 import { VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
+import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
-import { auditCommands } from "./care-commands.ts";
+import { careCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
 import type { LogsOptions } from "./logs.ts";
+import { registerRobot } from "./robot-verbs.ts";
 import { type Host, Interrupted, runIn, runToEnd, type Session } from "./session.ts";
 import type { StopOptions } from "./stop.ts";
 import { register as registerUp } from "./up.ts";
@@ -26,10 +28,21 @@ const EXAMPLES = `Examples:
 `;
 
 const EXIT_CODES = `
-An id may be given by its beginning. Exit codes: 0 ok, 1 failed, 2 usage,
-3 unreachable, 4 not authenticated, 5 refused by policy, 7 partial, 8 verification
-failed, 9 unhealthy (status --exit-code), 130 interrupted.
+What the words mean: orion help glossary. An id may be given by its beginning.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 not authenticated, 5 refused
+by policy, 6 denied or expired, 7 partial, 8 verification failed, 9 unhealthy
+(status --exit-code, doctor), 130 interrupted.
 `;
+
+const LEVELS: readonly Level[] = ["N0", "N2", "N3"];
+
+/** As people type it. */
+const parseLevel = (text: string): Level => {
+	const level = LEVELS.find((known) => known === text.toUpperCase());
+	if (level === undefined)
+		throw new InvalidArgumentError(`Allowed choices are ${LEVELS.join(", ")}.${text.toUpperCase() === "N1" ? " To suggest is what N0 does anyway." : ""}`);
+	return level;
+};
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
 
@@ -174,7 +187,7 @@ const changeCommands = (program: Command, bind: Bind): void => {
 	program
 		.command("level")
 		.description("show or set what the mesh may do by itself")
-		.addArgument(new Argument("[level]", "N0 observes, N2 runs SAFE actions, N3 as N2").choices(["N0", "N2", "N3"]))
+		.addArgument(new Argument("[level]", "N0 observes, N2 runs SAFE actions, N3 as N2").choices(LEVELS).argParser(parseLevel))
 		.option("-m, --message <why>", "why, for whoever reads the log")
 		.addHelpText("after", examples("orion level", 'orion level N2 -m "watched it for a week"', "orion level N0"))
 		.action(
@@ -274,8 +287,10 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	readCommands(program, bind);
 	stopCommands(program, bind);
 	explainCommands(program, bind);
+	registerRobot(program, host, onExit);
 	changeCommands(program, bind);
-	auditCommands(program, bind);
+	careCommands(program, bind);
+	registerApprovals(program, bind);
 	return program;
 };
 
@@ -290,7 +305,9 @@ const sayFailure = (host: Host, json: boolean, found: Fault): number => {
 };
 
 /** Runs one command line; resolves with its exit code. stdout stays empty when it fails. */
-export const runCli = async (args: readonly string[], host: Host): Promise<number> => {
+export const runCli = async (given: readonly string[], host: Host): Promise<number> => {
+	// A topic of the help is no command that has a help.
+	const args = given[0] === "help" && given[1] === "glossary" ? given.slice(1) : given;
 	const options = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length);
 	const json = options.includes("--json");
 	let code = 0;

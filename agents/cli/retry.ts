@@ -6,6 +6,6 @@ export const retryIncident = async (session: Session, id: string): Promise<numbe
 	const asked = mesh.post<{ readonly incident: string; readonly key: string }>(`/incidents/${encodeURIComponent(id)}/retry`, { by: session.host.user });
 	const answer = await session.waiting(() => "asking", asked);
 	if (session.json) session.print(answer);
-	else session.say(`the breaker of ${answer.key} is closed; ${answer.incident} was decided again: orion why ${answer.incident}`);
+	else session.tell(`the breaker of ${answer.key} is closed; ${answer.incident} was decided again: orion why ${answer.incident}`);
 	return 0;
 };

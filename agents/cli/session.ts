@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import picocolors from "picocolors";
 import { sayDuration } from "../../contracts/time.ts";
+import { wrap } from "./layout.ts";
 import { findMesh, type MeshClient } from "./mesh-client.ts";
 
 /** What the command line needs of the process that it runs in; tests pass their own. */
@@ -15,6 +16,8 @@ export interface Host {
 	readonly env: Readonly<Record<string, string | undefined>>;
 	readonly user: string;
 	readonly wallMs: () => number;
+	/** Keys as they are pressed, and repeated while held; returns how to cease. Absent where there is no terminal. */
+	readonly keys?: (onKey: (key: string) => void) => () => void;
 	readonly askLine: (question: string) => Promise<string>;
 	/** Ctrl-C. */
 	readonly interrupted: AbortSignal;
@@ -64,6 +67,11 @@ export class Session {
 
 	say(text: string): void {
 		this.host.out(`${text}\n`);
+	}
+
+	/** A sentence, in lines that the terminal can show. */
+	tell(text: string): void {
+		this.say(wrap(text, this.width, ""));
 	}
 
 	/** One versioned JSON document a line. */

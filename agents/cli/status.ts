@@ -2,7 +2,7 @@
 import { sayDuration } from "../../contracts/time.ts";
 import type { NodesView, StatusView } from "../../core/service/views.ts";
 import { gravityStyle, phaseStyle, presenceStyle, verdictStyle } from "./colours.ts";
-import { ago, type Cell, type Column, gigabytes, grouped, percent, plain, table } from "./layout.ts";
+import { ago, type Cell, type Column, gigabytes, grouped, percent, plain, table, wrap } from "./layout.ts";
 import type { MeshClient } from "./mesh-client.ts";
 import type { Session } from "./session.ts";
 
@@ -54,19 +54,22 @@ const nodeCells = ({ paint }: Session, row: NodeRow): readonly Cell[] => {
 const nodeLines = (session: Session, nodes: StatusView["nodes"]): readonly string[] =>
 	nodes.length === 0
 		? ["no nodes yet; add one with: orion node add NAME"]
-		: table(
-				NODE_COLUMNS,
-				nodes.map((row) => nodeCells(session, row)),
-				session.width,
-				session.paint.dim,
-			);
+		: [
+				...table(
+					NODE_COLUMNS,
+					nodes.map((row) => nodeCells(session, row)),
+					session.width,
+					session.paint.dim,
+				),
+				...(nodes.some((row) => row.services.some(({ incident }) => incident !== undefined)) ? [session.paint.dim("! has an open incident")] : []),
+			];
 
 const INCIDENT_COLUMNS: readonly Column[] = [
 	{ title: "INCIDENT" },
 	{ title: "SEVERITY" },
 	{ title: "WHAT", flexible: true },
 	{ title: "SINCE", right: true },
-	{ title: "SEEN", right: true, spare: true },
+	{ title: "HAPPENED", right: true, spare: true },
 	{ title: "ANSWER" },
 ];
 
@@ -126,24 +129,32 @@ const brokerLines = ({ paint }: Session, { brokers = [] }: StatusView): readonly
 	});
 
 const headLines = (session: Session, status: StatusView): readonly string[] => {
-	const { paint } = session;
+	const { paint, width } = session;
 	const { core } = status;
 	const lag = core.lag > 100 ? paint.yellow(`, ${grouped(core.lag)} behind`) : "";
 	const healthy = status.healthy ? paint.green : paint.red;
 	return [
-		`${paint.bold(status.mesh)}  level ${paint.bold(status.level)}: ${status.levelSays}`,
-		healthy(plain(status.sentence)),
+		wrap(`${paint.bold(status.mesh)}  level ${paint.bold(status.level)}: ${status.levelSays}`, width, "  "),
+		healthy(wrap(plain(status.sentence), width, "  ")),
 		paint.dim(
-			`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records, policy ${status.policy.hash.slice(7, 15)}`,
+			wrap(
+				`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records, policy ${status.policy.hash.slice(7, 15)}`,
+				width,
+				"  ",
+			),
 		) + lag,
 		...redisLine(session, status),
 		...brokerLines(session, status),
 		...status.stops.map((stop) =>
 			paint.red(
-				`${stop.node} is ${stop.verb === "cut" ? "cut" : "stopped"} by ${plain(stop.by)} (${stop.via})${stop.said ? "" : ", and has not said so"}: orion release ${stop.node}${stop.verb === "cut" ? " --local" : ""}`,
+				wrap(
+					`${stop.node} is ${stop.verb === "cut" ? "cut" : "stopped"} by ${plain(stop.by)} (${stop.via})${stop.said ? "" : ", and has not said so"}: orion release ${stop.node}${stop.verb === "cut" ? " --local" : ""}`,
+					width,
+					"  ",
+				),
 			),
 		),
-		...status.notices.map(({ severity, text }) => gravityStyle(paint, severity)(`${severity}: ${plain(text)}`)),
+		...status.notices.map(({ severity, text }) => gravityStyle(paint, severity)(wrap(`${severity}: ${plain(text)}`, width, "  "))),
 	];
 };
 

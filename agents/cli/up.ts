@@ -17,6 +17,8 @@ interface Flags {
 	readonly redis?: string;
 	readonly acceptLoss?: boolean;
 	readonly verbose?: boolean;
+	readonly robot?: string;
+	readonly robotModel: "fnk0052" | "fnk0031";
 }
 
 const LEVEL_SAYS: Readonly<Record<Level, string>> = {
@@ -36,6 +38,7 @@ Examples:
   orion up                              broker, core and this host as first node, on loopback, at N0
   orion up --config orion.yaml          with the services of that file supervised
   orion up --level N2                   SAFE repairs run by themselves
+  orion up --robot twin                 with a simulated hexapod: then orion robot view
   orion up --redis redis://127.0.0.1:6379    every record also in Redis, for other programs
   orion up --data /tmp/try --mqtt-port 0 --http-port 0 --json
 `;
@@ -50,6 +53,8 @@ export const register = (program: Command): void => {
 		.option("--config <file>", "configuration (default: orion.yaml here, else in the data folder)")
 		.option("--redis <url>", "a Redis that gets a copy of every record: redis[s]://[user:password@]host[:port]")
 		.option("--accept-loss", "start although the log is damaged, and record what is lost")
+		.option("--robot <driver>", "a robot at this host: twin (simulated), serial:PORT or guard:SOCKET")
+		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
 		.option("--verbose", "also show what the agent of this host says")
 		.addHelpText("after", EXAMPLES)
 		.action(async (_flags: unknown, command: Command) => {
@@ -109,6 +114,7 @@ const up = async (flags: Flags): Promise<void> => {
 		...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
 		...(flags.level === undefined ? {} : { level: flags.level }),
 		...(flags.config === undefined ? {} : { config: flags.config }),
+		...(flags.robot === undefined ? {} : { robot: { driver: flags.robot, model: flags.robotModel } }),
 		...(flags.redis === undefined ? {} : { redis: flags.redis }),
 		onPart: ({ part, detail, ms }) => {
 			if (json) line("part", { part, detail, ms });

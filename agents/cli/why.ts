@@ -10,10 +10,14 @@ import { gravest } from "./status.ts";
 
 type Decision = WhyView["decisions"][number];
 type Action = WhyView["actions"][number];
+type Approval = WhyView["approvals"][number];
 type Row = WhyView["timeline"][number];
 
 const EVENTS_SHOWN_MAX = 12;
-const EARLIER_SHOWN_MAX = 10;
+const EARLIER_SHOWN_MAX = 5;
+const ASKED_SHOWN_MAX = 5;
+const ACTIONS_SHOWN_MAX = 2;
+const BREAKER_SHOWN_MAX = 6;
 const LABEL_WIDTH = 13;
 
 class Card {
@@ -59,10 +63,10 @@ class Card {
 const title = ({ paint, width }: Session, card: Card, answer: WhyView): void => {
 	const { incident, subject, at } = answer;
 	if (incident === undefined) {
-		card.lines.push(paint.bold(`${subject.kind} ${plain(subject.id)}`));
+		card.lines.push(wrap(paint.bold(`${subject.kind} ${plain(subject.id)}`), width, ""));
 		return;
 	}
-	card.lines.push(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`);
+	card.lines.push(wrap(`${paint.bold(plain(incident.title))}  ${paint.dim(incident.id)}`, width, ""));
 	const facts = [gravityStyle(paint, incident.severity)(incident.severity), `since ${clockTime(incident.openedAt, at)}`];
 	if (incident.status === "open") facts.push(paint.red("open"));
 	else facts.push(paint.green(`${incident.resolvedHow === "repaired" ? "repaired" : "cleared by itself"} at ${clockTime(incident.resolvedAt ?? "", at)}`));
@@ -138,6 +142,30 @@ const done = (session: Session, card: Card, action: Action): void => {
 	for (const step of together(action.steps)) card.row(step);
 };
 
+/** The newest ones step by step, the ones before in a line each; older ones are counted. */
+const actions = (session: Session, card: Card, { actions: all, incident, at }: WhyView): void => {
+	if (all.length === 0) return;
+	card.section("What was done");
+	const earlier = all.slice(0, -ACTIONS_SHOWN_MAX);
+	const hidden = earlier.length - EARLIER_SHOWN_MAX;
+	if (hidden > 0) card.text(session.paint.dim(`${hidden} earlier ones: orion incident show ${incident?.id ?? "ID"}`));
+	for (const { phase, name, attempt, id, steps } of earlier.slice(-EARLIER_SHOWN_MAX))
+		card.line(
+			`${session.paint.dim(clockTime(steps[0]?.at ?? "", at))}  ${phaseStyle(session.paint, phase)(phase)}  ${name}, attempt ${attempt}  ${session.paint.dim(id)}`,
+		);
+	for (const action of all.slice(-ACTIONS_SHOWN_MAX)) done(session, card, action);
+};
+
+const ENDED = { denied: "red", approved: "green", open: "yellow" } as const;
+
+const askedOf = (session: Session, card: Card, approval: Approval): void => {
+	const { paint } = session;
+	const colour = approval.status in ENDED ? ENDED[approval.status as keyof typeof ENDED] : "dim";
+	const ended = approval.tookMs === undefined ? "" : ` after ${sayDuration(approval.tookMs)}`;
+	card.line(`${paint[colour](approval.status)}${ended}  ${plain(approval.plan)} (${approval.risk})  ${paint.dim(`${approval.id} #${approval.position}`)}`);
+	for (const step of approval.steps) card.row(step);
+};
+
 const happened = (session: Session, card: Card, { incident, events, record, timeline }: WhyView): void => {
 	card.section("What happened");
 	if (record !== undefined) card.row(record);
@@ -163,8 +191,10 @@ const decisions = (session: Session, card: Card, answer: WhyView): void => {
 };
 
 /** The one command that a reader most likely wants now. */
-const nextStep = ({ incident, decisions: made, asked }: WhyView): string | undefined => {
+const nextStep = ({ incident, decisions: made, approvals, asked }: WhyView): string | undefined => {
 	if (incident?.status !== "open") return undefined;
+	const open = approvals.find(({ status }) => status === "open");
+	if (open !== undefined) return `orion approve ${open.id}    or: orion deny ${open.id}`;
 	const newest = made.at(-1);
 	if (newest?.verdict === "would" && newest.change.some((text) => text.includes("orion level N2"))) return "orion level N2";
 	return asked.length > 0 ? "orion logs -f" : undefined;
@@ -179,10 +209,12 @@ export const whyCard = (session: Session, answer: WhyView): string => {
 		for (const text of answer.none) card.text(plain(text));
 	}
 	decisions(session, card, answer);
-	if (answer.actions.length > 0) card.section("What was done");
-	for (const action of answer.actions) done(session, card, action);
+	if (answer.approvals.length > 0) card.section("What was asked");
+	for (const approval of answer.approvals.slice(-ASKED_SHOWN_MAX)) askedOf(session, card, approval);
+	actions(session, card, answer);
 	if (answer.breaker.length > 0) card.section("The breaker");
-	for (const row of answer.breaker) card.row(row);
+	if (answer.breaker.length > BREAKER_SHOWN_MAX) card.text(session.paint.dim(`${answer.breaker.length - BREAKER_SHOWN_MAX} earlier ones are left out`));
+	for (const row of answer.breaker.slice(-BREAKER_SHOWN_MAX)) card.row(row);
 	if (answer.asked.length > 0) card.section("A person is needed");
 	for (const { why, suggestion, at } of answer.asked.slice(-2)) {
 		card.labelled(clockTime(at, answer.at), [plain(why)]);

@@ -63,6 +63,9 @@ const explains: Chapter<Stage> = {
 		teller.check(same === true, "replay gives the same, byte for byte");
 		for (const [name, value] of Object.entries({ records, inputs, outputs, replayMs: ms })) if (value !== undefined) teller.figure(name, value);
 		teller.say(`replay: ${records} records decided again in ${ms} ms: the same, byte for byte`);
+		const audit = await stage.orion("audit", "verify", "--json");
+		teller.check(audit.code === 0, `orion audit verify ends with 0, not ${audit.code}: ${audit.err}${audit.out}`);
+		teller.say("audit: every record is an entry of the chained file, and its signed checkpoints hold");
 	},
 };
 

@@ -21,6 +21,7 @@ const IDLES = `setInterval(() => {}, 60_000);
 export interface ShippedPolicies {
 	readonly actions: string;
 	readonly autonomy: string;
+	readonly approvals: string;
 }
 
 /** A shipped policy with something else in it; what is not there would be a demo of something else. */
@@ -29,8 +30,8 @@ const changed = (text: string, from: string, to: string): string => {
 	return text.replace(from, to);
 };
 
-/** The shipped policies, but for shorter waits and one use alone instead of two, so that the story takes less than a minute. */
-export const playWith = ({ actions, autonomy }: ShippedPolicies): Play => ({
+/** The shipped policies, but for shorter waits, three seconds to decide, and one use alone instead of two, so that the story takes less than a minute. */
+export const playWith = ({ actions, autonomy, approvals }: ShippedPolicies): Play => ({
 	services: (folder, webPort) => ({
 		web: [process.execPath, `${folder}/web.mjs`, String(webPort)],
 		database: [process.execPath, `${folder}/database.mjs`, folder],
@@ -40,5 +41,6 @@ export const playWith = ({ actions, autonomy }: ShippedPolicies): Play => ({
 	policies: {
 		"policies/actions.yaml": changed(actions, "cooldown: 5s", "cooldown: 1s"),
 		"policies/autonomy.yaml": changed(autonomy, "uses: 2", "uses: 1"),
+		"policies/approvals.yaml": changed(approvals, "decideWithin: 10min", "decideWithin: 3s"),
 	},
 });

@@ -18,6 +18,8 @@ import { hostCapability } from "../capabilities/host.ts";
 import { processCapability, readBootId } from "../capabilities/process.ts";
 import { systemdRuntime } from "../capabilities/systemd.ts";
 import { watchedCapability } from "../capabilities/watched.ts";
+import { AgentLine } from "../robot/agent-line.ts";
+import { ROBOT_SOCKET } from "./actuator.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
@@ -97,7 +99,7 @@ const stopSocket = async (path: string, desk: StopDesk): Promise<{ close(): Prom
 	}
 };
 
-const start = async (folder: string): Promise<Agent> => {
+const start = async ({ state: folder, robot: hasRobot }: Flags): Promise<Agent> => {
 	const config = await readConfig(folder);
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
@@ -124,22 +126,32 @@ const start = async (folder: string): Promise<Agent> => {
 		],
 		note,
 		outboxBytesMax: OUTBOX_BYTES_MAX,
+		...(hasRobot ? { robot: new AgentLine(join(folder, ROBOT_SOCKET), hostTimers()) } : {}),
 		openStopSocket: (desk) => stopSocket(join(folder, STOP_SOCKET), desk),
 	});
 };
 
-const readFlags = (): { readonly state: string; readonly withParent: boolean } => {
+interface Flags {
+	readonly state: string;
+	readonly withParent: boolean;
+	/** An actuator answers in the same folder. */
+	readonly robot: boolean;
+}
+
+const readFlags = (): Flags => {
 	try {
-		const { values } = parseArgs({ options: { state: { type: "string" }, "with-parent": { type: "boolean", default: false } } });
-		if (values.state === undefined) throw new OrionError("USAGE", { detail: "agent --state DIR [--with-parent]" });
-		return { state: resolve(values.state), withParent: values["with-parent"] };
+		const { values } = parseArgs({
+			options: { state: { type: "string" }, "with-parent": { type: "boolean", default: false }, robot: { type: "boolean", default: false } },
+		});
+		if (values.state === undefined) throw new OrionError("USAGE", { detail: "agent --state DIR [--with-parent] [--robot]" });
+		return { state: resolve(values.state), withParent: values["with-parent"], robot: values.robot };
 	} catch (error) {
 		throw error instanceof OrionError ? error : new OrionError("USAGE", { detail: error instanceof Error ? error.message : "unreadable flags" });
 	}
 };
 
 const main = async (): Promise<void> => {
-	const { state, withParent } = readFlags();
+	const flags = readFlags();
 	let starting: Promise<Agent> | undefined;
 	let ending = false;
 	const end = (reason: StopReason): void => {
@@ -161,12 +173,12 @@ const main = async (): Promise<void> => {
 	process.on("SIGINT", () => end("agent-stop"));
 	process.on("unhandledRejection", fatal);
 	process.on("uncaughtException", fatal);
-	if (withParent) {
+	if (flags.withParent) {
 		process.stdin.on("end", () => end("agent-leave"));
 		process.stdin.on("error", () => end("agent-leave"));
 		process.stdin.resume();
 	}
-	starting = start(state);
+	starting = start(flags);
 	await starting;
 	note("started", { pid: process.pid });
 };

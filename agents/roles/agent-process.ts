@@ -11,11 +11,11 @@ const LAST_RETRY_MS = 30_000;
 const SETTLED_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
 
-/** The bundled agent: beside this code when it runs from dist, in dist when it runs from the sources. */
-export const agentProgram = (): string => {
+/** The bundled program: beside this code when it runs from dist, in dist when it runs from the sources. */
+export const bundled = (name: "agent" | "actuator"): string => {
 	const here = dirname(fileURLToPath(import.meta.url));
-	const candidates = [join(here, "agent.js"), join(here, "../../dist/agent.js")];
-	return candidates.find((path) => existsSync(path)) ?? join(here, "agent.js");
+	const candidates = [join(here, `${name}.js`), join(here, `../../dist/${name}.js`)];
+	return candidates.find((path) => existsSync(path)) ?? join(here, `${name}.js`);
 };
 
 export interface AgentProcess {
@@ -25,7 +25,19 @@ export interface AgentProcess {
 	pid(): number | undefined;
 }
 
-export const startAgentProcess = (options: { readonly folder: string; readonly onLine: (line: string) => void }): AgentProcess => {
+export interface AgentProcessOptions {
+	readonly folder: string;
+	readonly onLine: (line: string) => void;
+	/** The agent itself, or what moves its robot. */
+	readonly program?: "agent" | "actuator";
+	readonly args?: readonly string[];
+}
+
+/** Its standard input ends with this process, however that ends: the agent then leaves, and its services stay. */
+const spawnChild = ({ folder, program = "agent", args = [] }: AgentProcessOptions) =>
+	spawn(process.execPath, ["--max-semi-space-size=1", bundled(program), "--state", folder, "--with-parent", ...args], { stdio: ["pipe", "pipe", "pipe"] });
+
+export const startAgentProcess = (options: AgentProcessOptions): AgentProcess => {
 	let child: ChildProcess | undefined;
 	let stopping = false;
 	let retryMs = FIRST_RETRY_MS;
@@ -37,10 +49,7 @@ export const startAgentProcess = (options: { readonly folder: string; readonly o
 
 	const start = (): void => {
 		const beganMs = performance.now();
-		// Its standard input ends with this process, however that ends: the agent then leaves, and its services stay.
-		const started = spawn(process.execPath, ["--max-semi-space-size=1", agentProgram(), "--state", options.folder, "--with-parent"], {
-			stdio: ["pipe", "pipe", "pipe"],
-		});
+		const started = spawnChild(options);
 		child = started;
 		const lines = (stream: NodeJS.ReadableStream): void => {
 			createInterface({ input: stream }).on("line", (line) => {

@@ -1,8 +1,8 @@
 // Composition of one node's agent: identity, session, outbox, gate, capabilities and the two connections. Chooses what belongs together, decides nothing.
 
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
-import type { ConfigNode, NodeSafety, NodeWatermark } from "../../contracts/gen/types.ts";
-import { readStopOrder } from "../../contracts/stop-order.ts";
+import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
+import { readStopOrder, type StopVerb } from "../../contracts/stop-order.ts";
 import { Alone } from "../../edge/alone.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
@@ -10,18 +10,18 @@ import { CoreWatch } from "../../edge/core-watch.ts";
 import { DataChannel } from "../../edge/data-channel.ts";
 import { type NodeIdentity, openIdentity } from "../../edge/identity.ts";
 import { heldBy, heldVerb } from "../../edge/machines/latch.ts";
-import { STILL_RULES } from "../../edge/machines/safe-stop-rows.ts";
-import { stillState } from "../../edge/machines/still.ts";
+import type { MoverLoop } from "../../edge/mover.ts";
 import { Outbox } from "../../edge/outbox.ts";
 import type { Connect, KeptFiles, NodeClock, Note, Randomness, Timers } from "../../edge/ports.ts";
-import { SafetyChannel } from "../../edge/safety-channel.ts";
+import { SafetyChannel, type SafetyChannelOptions } from "../../edge/safety-channel.ts";
 import { openSessions, type SessionStore } from "../../edge/session.ts";
 import { coreKeysOf } from "../../edge/signed.ts";
 import { StopDesk, type StopDeskOptions } from "../../edge/stop-desk.ts";
-import { StopLatch, type StopLatchOptions, sayLatch } from "../../edge/stop-latch.ts";
+import { StopLatch, type StopLatchOptions } from "../../edge/stop-latch.ts";
 import { Voice } from "../../edge/voice.ts";
 import type { Log } from "../../log/port.ts";
 import type { Capability, CapabilityContext, StopReason } from "../capabilities/capability.ts";
+import { type MoverContext, type NodeSafe, nodeSafe, onLatch, openMoverOf } from "./agent-safety.ts";
 
 export interface AgentOptions {
 	readonly config: ConfigNode;
@@ -36,6 +36,10 @@ export interface AgentOptions {
 	readonly capabilities: readonly Capability[];
 	readonly note: Note;
 	readonly outboxBytesMax: number;
+	/** Of a node that moves: its loop, which the caller ticks. */
+	readonly openMover?: (context: MoverContext) => Promise<MoverLoop>;
+	/** What moves, in its own process: told that core is heard, and what the latch holds. */
+	readonly robot?: { heard(): void; order(verb: StopVerb | undefined): void; close(): void };
 	/** Where a person at this node stops it without any mesh. */
 	readonly openStopSocket?: (desk: StopDesk) => Promise<{ close(): Promise<void> }>;
 }
@@ -92,13 +96,6 @@ const openKept = async (options: AgentOptions, onOutcome: StopLatchOptions["onOu
 	return { identity, sessions, voice, outbox, journal, latch };
 };
 
-/** What a node that moves nothing says of its safe-stop. */
-const safetyOf = (latch: StopLatch, watch: CoreWatch): NodeSafety => ({
-	kind: "still",
-	state: stillState(STILL_RULES, watch.presence, heldVerb(latch.book)),
-	...sayLatch(latch.book),
-});
-
 interface Obedience {
 	readonly watch: CoreWatch;
 	readonly commands: Commands;
@@ -107,7 +104,8 @@ interface Obedience {
 /** Whom this node hears, and what it then does. */
 const openObedience = (
 	options: AgentOptions,
-	{ sessions, outbox, journal, latch }: Kept,
+	{ sessions, outbox, journal }: Kept,
+	safe: NodeSafe,
 	onWorking: () => void,
 	onSafety: () => void,
 	sayEverything: () => void,
@@ -120,11 +118,14 @@ const openObedience = (
 			...common,
 			clock,
 			onChange: (presence) => {
-				note("safety", { safety: latch.isLatched ? "stopped" : presence });
+				note("safety", { safety: safe.said(watch).state });
 				onSafety();
 				if (presence === "working") onWorking();
 			},
 			onBeacon: ({ stops = [], releases = [] }) => {
+				const { latch, mover } = safe;
+				mover?.heard();
+				options.robot?.heard();
 				const mine = stops.find(({ node }) => node === config.node);
 				if (mine !== undefined) latch.listed(mine.verb, { order: mine.order, by: mine.by, via: "beacon" });
 				const release = releases.find(({ node }) => node === config.node);
@@ -143,8 +144,8 @@ const openObedience = (
 		journal,
 		runner: runnerOf(capabilities),
 		heard: () => watch.heard,
-		safety: () => stillState(STILL_RULES, watch.presence, heldVerb(latch.book)),
-		stoppedBy: () => heldBy(latch.book)?.by,
+		safety: () => safe.gate(watch),
+		stoppedBy: () => safe.stoppedBy(),
 		say: (receipt) => outbox.emit("dev.orion.action.receipt.v1", receipt),
 	});
 	return { watch, commands };
@@ -173,14 +174,28 @@ const openAlone = (
 		termCounter: () => Math.max(watch.heard.term?.counter ?? 0, journal.marks.coreTerm?.counter ?? 0),
 	});
 
+/** What capabilities say goes to core, and to what this node may do without core. */
+const watchedEmit =
+	(outbox: Outbox, alone: Alone) =>
+	async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
+		await outbox.emit(type, data);
+		alone.observed(type, data);
+	};
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
 	const kept = await openKept(options, (outcome, book) => {
-		channels.safety.safetyChanged(outcome);
+		options.robot?.order(heldVerb(book));
+		onLatch(mover, book, (news) => channels.safety.safetyChanged(news), outcome);
 		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
 	});
-	const { outbox, journal, identity } = kept;
+	const { outbox, journal, identity, latch, sessions } = kept;
+	const { mesh, node, coreKeys } = options.config;
+	const mover = await openMoverOf(options.openMover, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
+	mover?.held(heldVerb(latch.book));
+	const safe = nodeSafe(latch, mover);
+	options.robot?.order(heldVerb(latch.book));
 	const sayEverything = (): void => {
 		const said = [
 			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
@@ -191,24 +206,20 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const onWorking = (): void => {
 		if (commands.recovered && watch.presence === "working") channels.safety.ready();
 	};
-	const { watch, commands } = openObedience(options, kept, onWorking, () => channels.safety.safetyChanged(), sayEverything);
+	const { watch, commands } = openObedience(options, kept, safe, onWorking, () => channels.safety.safetyChanged(), sayEverything);
 	const alone = await openAlone(options, kept, { watch, commands });
-	const channels: Channels = openChannels(options, { ...kept, watch, commands, alone, onWorking, sayEverything });
+	const channels: Channels = openChannels(options, { ...kept, safe, watch, commands, alone, onWorking, sayEverything });
 
-	const { latch } = kept;
 	// Before anything that may wait: a person at this node can stop it from now on.
 	const order: StopDeskOptions["order"] = (node, verb, ordered) => channels.safety.order(node, verb, ordered);
 	const socket = await options.openStopSocket?.(
-		new StopDesk({ node: options.config.node, latch, clock, random, safety: () => safetyOf(latch, watch).state, order }),
+		new StopDesk({ node, latch, clock, random, safety: () => safe.said(watch).state, presence: () => safe.presence(), order }),
 	);
 
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	const emit = async <T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void> => {
-		await outbox.emit(type, data);
-		alone.observed(type, data);
-	};
+	const emit = watchedEmit(outbox, alone);
 	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
@@ -223,7 +234,9 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 			watch.stop();
 			await Promise.all([reason === "agent-stop" ? channels.safety.stop() : channels.safety.leave(), channels.data.stop()]);
 			await latch.settled();
+			await mover?.settled();
 			await socket?.close();
+			options.robot?.close();
 			await outbox.close();
 			await journal.close();
 		},
@@ -236,15 +249,26 @@ interface Channels {
 }
 
 interface Parts extends Kept, Obedience {
+	readonly safe: NodeSafe;
 	readonly alone: Alone;
 	readonly onWorking: () => void;
 	readonly sayEverything: () => void;
 }
 
+const leasesOf = ({ mover }: NodeSafe, note: Note): Pick<SafetyChannelOptions, "onLease"> =>
+	mover === undefined
+		? {}
+		: {
+				onLease: (bytes) => {
+					const news = mover.lease(bytes);
+					if (news.kind === "refused") note("lease-refused", { reason: news.reason, detail: news.detail });
+				},
+			};
+
 /** Data first: it settles the session. The safety connection follows, because its will names that session. */
 const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const { config, connect, timers, random, note } = options;
-	const { voice, outbox, sessions, latch, watch, commands, alone, onWorking, sayEverything } = parts;
+	const { voice, outbox, sessions, latch, safe, watch, commands, alone, onWorking, sayEverything } = parts;
 	const common = { node: config.node, connect, timers, random, note, voice };
 	let linked = { data: false, safety: false };
 	const link = (change: Partial<typeof linked>): void => {
@@ -257,7 +281,8 @@ const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const safety = new SafetyChannel({
 		...common,
 		sessions,
-		safety: () => ({ said: safetyOf(latch, watch), order: latch.book.heard }),
+		safety: () => ({ said: safe.said(watch), order: latch.book.heard }),
+		...leasesOf(safe, note),
 		onStop: (verb, bytes) => void latch.order(verb, readStopOrder(bytes)),
 		onBeacon: (bytes) => {
 			watch.beacon(bytes);

@@ -88,6 +88,7 @@ export class Elsewhere {
 				for (const broker of this.#options.brokers) void this.#lines.say(broker, { v: 1, kind: "drop", node });
 				await local.drop(node);
 			},
+			judge: local.judge,
 			connected: (node) => local.connected(node) || this.#lines.brokerOf(node) !== undefined,
 		};
 	}

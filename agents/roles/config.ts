@@ -38,7 +38,7 @@ export const findConfig = async (named: string | undefined, dataFolder: string):
 };
 
 /** The project's own policies: beside the sources and beside dist alike. */
-const builtInFolder = (): string => {
+export const builtInFolder = (): string => {
 	const here = dirname(fileURLToPath(import.meta.url));
 	return here.endsWith("roles") ? join(here, "../../policies") : join(here, "../policies");
 };

@@ -1,7 +1,7 @@
 // Composition root of `orion up`: log, core, broker and HTTP in this process, the agent of this host in its own. Chooses adapters, decides nothing.
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Broker, openBroker } from "../../broker/broker.ts";
 import { type Fault, OrionError } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
@@ -12,14 +12,16 @@ import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import { openAudit } from "./audit.ts";
 import { Elsewhere } from "./brokers.ts";
-import { type FoundConfig, findConfig, readPolicies } from "./config.ts";
+import { builtInFolder, type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
 import { openMirror, redisOf } from "./redis.ts";
+import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
 export interface UpOptions {
@@ -31,6 +33,8 @@ export interface UpOptions {
 	/** Address of a Redis; more than what orion.yaml says. */
 	readonly redis?: string;
 	readonly acceptLoss: boolean;
+	/** twin, serial:PORT or guard:SOCKET, and the model of the robot. */
+	readonly robot?: { readonly driver: string; readonly model: string };
 	/** Each part as it is ready, and what the agent says. */
 	readonly onPart: (part: { readonly part: string; readonly detail: string; readonly ms: number }) => void;
 	readonly onAgentLine: (line: string) => void;
@@ -80,7 +84,8 @@ class Opened {
 	}
 }
 
-const linkTo = (broker: Broker) => ({
+const linkTo = (broker: Broker, mesh: string) => ({
+	judge: judgeAgain(mesh),
 	publish: broker.publish,
 	deliver: broker.deliver,
 	drop: broker.drop,
@@ -213,16 +218,25 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
 	const page = await readPage();
 	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
-	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, ...(page === undefined ? {} : { page }) });
+	let chat: OpenChat | undefined;
+	const shown = page === undefined ? {} : { page };
+	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, chat: () => chat, ...shown });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	const link = linkTo(broker);
+	const link = linkTo(broker, mesh);
 	if (elsewhere !== undefined) {
 		elsewhere.start(broker);
 		opened.add(() => elsewhere.stop());
 	}
 	await core.connect(elsewhere?.link(link) ?? link, { mqtt, http: () => httpUrl });
+	const { telegram } = config.value;
+	if (telegram !== undefined) {
+		const opening = await openTelegram(core, world, telegram, resolve(config.file === undefined ? "." : dirname(config.file), telegram.tokenFile));
+		chat = opening;
+		opened.add(() => opening.close());
+		say("telegram", `asks ${telegram.admins?.length ?? 0} named admins and those who were invited`);
+	}
 	await writeRunFile(options.data, { pid: process.pid, mqtt, http: httpUrl, tokenFile });
 	opened.add(() => removeRunFile(options.data));
 	return { mqtt, http: httpUrl, tokenFile };
@@ -231,7 +245,15 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 const openAgent = async ({ options, opened, say, config, mesh, node, register }: Start, core: Core, mqtt: string): Promise<boolean> => {
 	const folder = join(options.data, "agent");
 	await prepareAgent(folder, node, mesh, mqtt, core, register, config);
-	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine });
+	const { robot } = options;
+	if (robot !== undefined) {
+		const args = ["--driver", robot.driver, "--policy", join(builtInFolder(), "robots", `${robot.model}.yaml`)];
+		const actuator = startAgentProcess({ folder, onLine: options.onAgentLine, program: "actuator", args });
+		opened.add(() => actuator.stop());
+		const isReady = await actuator.ready(AGENT_READY_WITHIN_MS);
+		say("robot", `${robot.model} on ${robot.driver}${robot.driver === "twin" ? ", simulated" : ""}${isReady ? "" : ", still starting"}`);
+	}
+	const agent: AgentProcess = startAgentProcess({ folder, onLine: options.onAgentLine, args: robot === undefined ? [] : ["--robot"] });
 	opened.add(() => agent.stop());
 	const ready = await agent.ready(AGENT_READY_WITHIN_MS);
 	const services = Object.keys(config.value.processes ?? {});

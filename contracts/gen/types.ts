@@ -258,6 +258,10 @@ session: string
  * the approval that allows it, if one was needed
  */
 approval?: string
+/**
+ * the approval whose action a person takes back with it
+ */
+undoes?: string
 }
 
 /**
@@ -554,7 +558,7 @@ approval: string
 /**
  * answer
  */
-verdict: ("approve" | "deny" | "revoke")
+verdict: ("approve" | "deny" | "revoke" | "undo")
 /**
  * who
  */
@@ -700,6 +704,28 @@ by: string
  * the way it came
  */
 via: ("cli" | "page" | "telegram")
+}
+
+/**
+ * A person takes back what was approved and done.
+ */
+export interface ApprovalUndone {
+/**
+ * approval
+ */
+approval: string
+/**
+ * who
+ */
+by: string
+/**
+ * the way it came
+ */
+via: ("cli" | "page" | "telegram")
+/**
+ * why
+ */
+why?: string
 }
 
 /**
@@ -1978,6 +2004,250 @@ aliveMs?: number
 }
 
 /**
+ * The holder lets go; the payload of a compact JWS by the holder.
+ */
+export interface LeaseEnd {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * id of the lease
+ */
+lease: string
+}
+
+/**
+ * A lease is over: its holder let go, or was not heard any more.
+ */
+export interface LeaseEnded {
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * node id
+ */
+node: string
+/**
+ * how it ended
+ */
+why: ("let-go" | "not-renewed")
+}
+
+/**
+ * A person takes a node that moves; the payload of a compact JWS by core, which names the key of the holder.
+ */
+export interface LeaseOpen {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node
+ */
+session: string
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * newest tick of the node that the holder heard
+ */
+tick: number
+/**
+ * how long after that tick it is good
+ */
+ttlMs: number
+/**
+ * who holds it
+ */
+holder: string
+/**
+ * raw Ed25519 public key of the holder, base64url
+ */
+holderKey: string
+/**
+ * what for
+ */
+purpose: ("move" | "calibrate")
+/**
+ * bounds of the motion
+ */
+bounds: {
+/**
+ * how far it may go
+ */
+distanceMm: number
+/**
+ * how far from where it began
+ */
+radiusMm: number
+/**
+ * how long, whatever is renewed
+ */
+timeMs: number
+}
+}
+
+/**
+ * Core vouched for a person who takes a node that moves.
+ */
+export interface LeaseOpened {
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * node id
+ */
+node: string
+/**
+ * who holds it
+ */
+holder: string
+/**
+ * what for
+ */
+purpose: ("move" | "calibrate")
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * bounds of the motion
+ */
+bounds: {
+/**
+ * how far it may go
+ */
+distanceMm: number
+/**
+ * how far from where it began
+ */
+radiusMm: number
+/**
+ * how long, whatever is renewed
+ */
+timeMs: number
+}
+/**
+ * the way it came: cli, http, page, mqtt, local
+ */
+via: string
+}
+
+/**
+ * The holder is still there; the payload of a compact JWS by the holder.
+ */
+export interface LeaseRenew {
+/**
+ * format
+ */
+v: 1
+/**
+ * mesh id
+ */
+mesh: string
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node
+ */
+session: string
+/**
+ * id of the lease
+ */
+lease: string
+/**
+ * arming that it is for
+ */
+armEpoch: number
+/**
+ * newest tick of the node that the holder heard
+ */
+tick: number
+/**
+ * rises with each renewal
+ */
+number: number
+}
+
+/**
+ * What became of an ask for a higher level.
+ */
+export interface LevelAnswered {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * how it ended
+ */
+end: ("approved" | "denied" | "expired" | "void")
+/**
+ * who answered
+ */
+by?: string
+/**
+ * where
+ */
+via?: string
+}
+
+/**
+ * Somebody in a chat asks for a higher level; silence means no.
+ */
+export interface LevelAsked {
+/**
+ * this ask
+ */
+ask: string
+/**
+ * autonomy level
+ */
+level: ("N0" | "N2" | "N3")
+/**
+ * autonomy level
+ */
+before: ("N0" | "N2" | "N3")
+/**
+ * who asks
+ */
+by: string
+/**
+ * where
+ */
+via: string
+/**
+ * how long it stands, milliseconds
+ */
+decideWithinMs: number
+}
+
+/**
  * An operator set the autonomy level.
  */
 export interface LevelSet {
@@ -2153,6 +2423,10 @@ safety: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" |
  * newest order to stop that was heard in this session
  */
 order?: string
+/**
+ * of a mover: what an arm or a lease must name
+ */
+armEpoch?: number
 }
 
 /**
@@ -2502,6 +2776,10 @@ openFor: string
  * what it touches, for a person; {node} and the arguments are filled in
  */
 blast?: string
+/**
+ * the action with which a person takes it back
+ */
+inverse?: string
 }[]
 }
 
@@ -3448,6 +3726,32 @@ bytes: number
 }
 
 /**
+ * A person dealt with a message in quarantine: it was taken after all, or dropped.
+ */
+export interface QuarantineSettled {
+/**
+ * log position of its quarantine.entry
+ */
+entryPosition: number
+/**
+ * what became of it: judged again and taken, known already, or dropped
+ */
+how: ("taken" | "duplicate" | "dropped")
+/**
+ * who did it
+ */
+by: string
+/**
+ * why, for whoever reads the log
+ */
+why?: string
+/**
+ * log position of the message that was taken
+ */
+position?: number
+}
+
+/**
  * More bad messages than are worth a record each.
  */
 export interface QuarantineStorm {
@@ -3672,6 +3976,7 @@ export interface RecordTypes {
 	"dev.orion.approval.refused.v1": ApprovalRefused;
 	"dev.orion.approval.requested.v1": ApprovalRequested;
 	"dev.orion.approval.seen.v1": ApprovalSeen;
+	"dev.orion.approval.undone.v1": ApprovalUndone;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
 	"dev.orion.chat.bound.v1": ChatBound;
@@ -3685,6 +3990,10 @@ export interface RecordTypes {
 	"dev.orion.incident.reopened.v1": IncidentReopened;
 	"dev.orion.incident.resolved.v1": IncidentResolved;
 	"dev.orion.incident.updated.v1": IncidentUpdated;
+	"dev.orion.lease.ended.v1": LeaseEnded;
+	"dev.orion.lease.opened.v1": LeaseOpened;
+	"dev.orion.level.answered.v1": LevelAnswered;
+	"dev.orion.level.asked.v1": LevelAsked;
 	"dev.orion.level.set.v1": LevelSet;
 	"dev.orion.log.gap.v1": LogGap;
 	"dev.orion.log.loss.v1": LogLoss;
@@ -3704,6 +4013,7 @@ export interface RecordTypes {
 	"dev.orion.process.stopped.v1": ProcessStopped;
 	"dev.orion.process.up.v1": ProcessUp;
 	"dev.orion.quarantine.entry.v1": QuarantineEntry;
+	"dev.orion.quarantine.settled.v1": QuarantineSettled;
 	"dev.orion.quarantine.storm.v1": QuarantineStorm;
 	"dev.orion.reconciliation.made.v1": ReconciliationMade;
 	"dev.orion.service.down.v1": ServiceDown;
@@ -3733,6 +4043,7 @@ export interface Contracts {
 	"approval.refused": ApprovalRefused;
 	"approval.requested": ApprovalRequested;
 	"approval.seen": ApprovalSeen;
+	"approval.undone": ApprovalUndone;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"chat.bound": ChatBound;
@@ -3753,6 +4064,13 @@ export interface Contracts {
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
 	"kept.services": KeptServices;
+	"lease.end": LeaseEnd;
+	"lease.ended": LeaseEnded;
+	"lease.open": LeaseOpen;
+	"lease.opened": LeaseOpened;
+	"lease.renew": LeaseRenew;
+	"level.answered": LevelAnswered;
+	"level.asked": LevelAsked;
 	"level.set": LevelSet;
 	"log.gap": LogGap;
 	"log.loss": LogLoss;
@@ -3782,6 +4100,7 @@ export interface Contracts {
 	"process.stopped": ProcessStopped;
 	"process.up": ProcessUp;
 	"quarantine.entry": QuarantineEntry;
+	"quarantine.settled": QuarantineSettled;
 	"quarantine.storm": QuarantineStorm;
 	"reconciliation.made": ReconciliationMade;
 	"service.down": ServiceDown;

@@ -91,11 +91,14 @@ export const foldApprovals = (state: EngineState, record: Recorded): EngineState
 		case "dev.orion.approval.closed.v1":
 			return closed(state, envelope);
 		case "dev.orion.action.requested.v1": {
-			const { approval, action: id } = envelope.data;
+			const { approval, action: id, undoes } = envelope.data;
+			if (undoes !== undefined) return change(state, undoes, (before) => ({ ...before, undo: { id } }));
 			return approval === undefined ? state : change(state, approval, (before) => ({ ...before, action: { id } }));
 		}
 		case "dev.orion.action.closed.v1": {
 			const { action: id, end } = envelope.data;
+			if (state.actions[id]?.undoes !== undefined)
+				return changeAll(state, (approval) => (approval.undo?.id === id ? { ...approval, undo: { id, end } } : approval));
 			return ofAction(state, id, (before) => ({ ...before, action: { ...before.action, id, end } }));
 		}
 		case "dev.orion.outcome.undone.v1": {

@@ -34,6 +34,7 @@ const requested = (state: EngineState, { data }: Envelope<"dev.orion.action.requ
 		sinceMs: engineMs,
 		asked: 0,
 		cleared: false,
+		...(data.undoes === undefined ? {} : { undoes: data.undoes }),
 		events: incident?.events ?? [],
 	};
 	const incidents = incident === undefined ? state.incidents : put(state.incidents, incident.id, { ...incident, attempts: data.attempt });
@@ -57,7 +58,7 @@ const closed = (state: EngineState, { data }: Envelope<"dev.orion.action.closed.
 	return changeTarget(rest, run.target, (before) => ({ ...before, cooldownUntilMs: engineMs + cooldownMs, failures: failures(before) }));
 };
 
-/** An unknown downtime: cooldowns start again. Waits begin anew, because nobody could answer while no core ran. */
+/** An unknown downtime: cooldowns start again, and none ends sooner, whatever the policy says now. Waits begin anew, because nobody could answer while no core ran. */
 const restarted = (state: EngineState, { data }: Envelope<"dev.orion.engine.started.v1">): EngineState => {
 	const { engineMs } = state.clock;
 	const actions = mapRows(state.actions, (run) => ({ ...run, sinceMs: engineMs }));
@@ -66,7 +67,7 @@ const restarted = (state: EngineState, { data }: Envelope<"dev.orion.engine.star
 	const targets = Object.fromEntries(
 		Object.entries(state.targets).map(([key, target]) => [
 			key,
-			target.executionsMs.length === 0 ? target : { ...target, cooldownUntilMs: engineMs + cooldownOf(key) },
+			target.executionsMs.length === 0 ? target : { ...target, cooldownUntilMs: Math.max(target.cooldownUntilMs, engineMs + cooldownOf(key)) },
 		]),
 	);
 	return { ...state, actions, targets };

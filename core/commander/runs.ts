@@ -159,6 +159,7 @@ const onReceipt = (state: EngineState, { data, source }: Envelope<"dev.orion.act
 	const said = [data.reason, data.detail].filter((part) => part !== undefined).join(": ");
 	switch (data.phase) {
 		case "done": {
+			if (run.undoes !== undefined) return [close(state, run, "verified", "a person took it back, and the node says that it is done")];
 			const rule = state.policy === null ? undefined : actionRule(state.policy, run.name);
 			const times = { clearForMs: rule?.clearForMs ?? 0, withinMs: rule?.withinMs ?? 0 };
 			return [draft(PART, "dev.orion.outcome.verifying.v1", { action: run.id, incident: run.incident, ...times }, run.incident, run.id)];

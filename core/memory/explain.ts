@@ -1,6 +1,7 @@
 // Decides how an incident is explained: from its records, what happened, what was decided by which rows, what was done, and whether it helped.
 import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
 import type { Recorded } from "../record.ts";
+import { type ExplainedApproval, explainApprovals } from "./explain-approvals.ts";
 import type { LogRow } from "./log-row.ts";
 import { rowOf } from "./log-row.ts";
 
@@ -54,6 +55,8 @@ export interface Explanation {
 	readonly incident?: ExplainedIncident;
 	readonly events: readonly LogRow[];
 	readonly decisions: readonly ExplainedDecision[];
+	/** Questions to a person, with every answer. */
+	readonly approvals: readonly ExplainedApproval[];
 	readonly actions: readonly ExplainedAction[];
 	readonly breaker: readonly LogRow[];
 	readonly asked: readonly (LogRow & { readonly why: string; readonly suggestion: string })[];
@@ -63,7 +66,7 @@ export interface Explanation {
 }
 
 /** What a reader asked about within the thread. */
-export type Focus = "all" | { readonly kind: "decision" | "action"; readonly id: string };
+export type Focus = "all" | { readonly kind: "decision" | "action" | "approval"; readonly id: string };
 
 export interface Thread {
 	readonly incident: string;
@@ -179,9 +182,16 @@ const askedOf = (thread: Thread): Explanation["asked"] =>
 
 const narrow = (whole: Explanation, focus: Focus): Explanation => {
 	if (focus === "all") return whole;
+	if (focus.kind === "approval") {
+		const approvals = whole.approvals.filter(({ id }) => id === focus.id);
+		const decision = approvals[0]?.decision;
+		const actions = whole.actions.filter(({ id }) => approvals.some((approval) => approval.action === id));
+		return { ...whole, decisions: whole.decisions.filter(({ id }) => id === decision), approvals, actions };
+	}
 	const decision = focus.kind === "decision" ? focus.id : whole.actions.find((action) => action.id === focus.id)?.decision;
 	const actions = whole.actions.filter((action) => (focus.kind === "action" ? action.id === focus.id : action.decision === decision));
-	return { ...whole, decisions: whole.decisions.filter(({ id }) => id === decision), actions };
+	const approvals = whole.approvals.filter((approval) => approval.decision === decision);
+	return { ...whole, decisions: whole.decisions.filter(({ id }) => id === decision), approvals, actions };
 };
 
 /** The whole card of an incident, or the part of it about one decision or action. */
@@ -192,6 +202,7 @@ export const explain = (thread: Thread, focus: Focus): Explanation => {
 		...(incident === undefined ? {} : { incident }),
 		events: thread.records.filter(({ position }) => thread.evidence.has(position)).map(rowOf),
 		decisions: decisionsOf(thread),
+		approvals: explainApprovals(thread.records),
 		actions: thread.records.filter(isRequested).map((record) => explainAction(thread, record)),
 		breaker: thread.records.filter(isBreaker).map(rowOf),
 		asked: askedOf(thread),

@@ -22,6 +22,8 @@ const CAUSES = {
 	"gone-while-away": "it ended while its agent was away",
 } as const;
 
+const SETTLED = { taken: "had judged again, and it was taken,", duplicate: "had judged again, and it was known already,", dropped: "dropped" } as const;
+
 const ENDS = {
 	approved: "approved",
 	denied: "denied",
@@ -60,6 +62,7 @@ const SENTENCES: Sentences = {
 		`${data.verdict} of ${data.by} (${data.via}) counts for nothing, ${data.reason}: ${data.detail} (${data.approval})`,
 	"dev.orion.approval.requested.v1": ({ data }) => `may this run? ${data.plan}; ${sayDuration(data.decideWithinMs)} to decide (${data.approval})`,
 	"dev.orion.approval.seen.v1": ({ data }) => `${data.by} looked at ${data.approval} (${data.via})`,
+	"dev.orion.approval.undone.v1": ({ data }) => `${data.by} takes back what ${data.approval} allowed (${data.via})${because(data.why)}`,
 	"dev.orion.breaker.closed.v1": ({ data }) => `the breaker of ${data.key} closed (${data.why})`,
 	"dev.orion.breaker.opened.v1": ({ data }) => `the breaker of ${data.key} opened after ${data.failures} failed repairs in a row`,
 	"dev.orion.chat.bound.v1": ({ data }) => `${data.name} (${data.channel} ${data.user}) may answer asks, invited by ${data.by}`,
@@ -84,6 +87,11 @@ const SENTENCES: Sentences = {
 	"dev.orion.incident.resolved.v1": ({ data }) =>
 		`incident resolved, ${data.how === "repaired" ? "repaired" : "cleared by itself"} after ${sayDuration(data.openMs)} (${data.incident})`,
 	"dev.orion.incident.updated.v1": ({ data }) => `incident seen ${data.count} times, ${data.severity} (${data.incident})`,
+	"dev.orion.lease.opened.v1": ({ data }) =>
+		`${data.holder} may ${data.purpose} ${data.node}, at most ${sayDuration(data.bounds.timeMs)} and ${data.bounds.distanceMm} mm (${data.via})`,
+	"dev.orion.lease.ended.v1": ({ data }) => `nobody holds ${data.node} any more (${data.why === "let-go" ? "let go" : "not renewed"})`,
+	"dev.orion.level.answered.v1": ({ data }) => `the ask for another level (${data.ask}) was ${data.end}${data.by === undefined ? "" : ` by ${data.by}`}`,
+	"dev.orion.level.asked.v1": ({ data }) => `${data.by} asks for level ${data.level} instead of ${data.before} (${data.ask})`,
 	"dev.orion.level.set.v1": ({ data }) => `level set to ${data.level} by ${data.by}${because(data.why)}`,
 	"dev.orion.log.gap.v1": ({ data }) => `${data.source} ${data.lane} ${data.fromSeq} to ${data.toSeq} never came (${data.why})`,
 	"dev.orion.log.loss.v1": ({ data }) => `${data.count} lost (${data.what})${data.source === undefined ? "" : ` of ${data.source}`}: ${data.why}`,
@@ -115,6 +123,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.reconciliation.made.v1": ({ data }) =>
 		`${data.node} is back after ${sayDuration(data.aloneMs)} alone: ${data.acted.length} done, ${data.refused.length} refused, ${data.incidents.length} incidents`,
 	"dev.orion.quarantine.entry.v1": ({ data }) => `a message of ${data.identity} went into quarantine: ${data.detail}`,
+	"dev.orion.quarantine.settled.v1": ({ data }) =>
+		`${data.by} ${SETTLED[data.how]} the message of #${data.entryPosition} in quarantine${data.position === undefined ? "" : `: #${data.position}`}${because(data.why)}`,
 	"dev.orion.quarantine.storm.v1": ({ data }) => `${data.count} more bad messages of ${data.identity} in ${sayDuration(data.windowMs)} were not kept`,
 	"dev.orion.service.down.v1": ({ data }) =>
 		`${data.service} (${data.runtime}) is ${data.state}${data.exitCode === undefined ? "" : `, exit code ${data.exitCode}`}${because(data.detail)}`,

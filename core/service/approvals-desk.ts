@@ -23,6 +23,8 @@ const LOOK_EVERY_MS = 5;
 const LOOKS_MAX = 1_000;
 const ANSWER_RECORDS_MAX = 256;
 
+const sourceOf = (via: ApprovalAnswer["via"]): string => (via === "telegram" ? "/core/telegram" : "/core/operator");
+
 /** Named by its id or the beginning of it. Faults: NOT_FOUND, AMBIGUOUS. */
 export const findApproval = (state: EngineState, named: string): Result<Approval> => {
 	const meant = Object.values(state.approvals).filter(({ id }) => id === named || (named !== "" && id.startsWith(named)));
@@ -58,7 +60,7 @@ const decide = async (parts: Parts, answer: ApprovalAnswer): ReturnType<Approval
 	const data = { approval, verdict, by, via, ...(boundHash === undefined ? {} : { boundHash }), ...(why === undefined ? {} : { why }) };
 	// Deadlines are held to the moment of the answer, not to the newest clock record before it.
 	await journal.tick();
-	const position = await journal.note(via === "telegram" ? "/core/telegram" : "/core/operator", "dev.orion.approval.decided.v1", data, approval);
+	const position = await journal.note(sourceOf(via), "dev.orion.approval.decided.v1", data, approval);
 	await idle();
 	for (let look = 0; look < LOOKS_MAX && state().approvals[approval]?.status === "answered"; look++) {
 		await new Promise<void>((resolve) => world.timers.after(LOOK_EVERY_MS, resolve));
@@ -69,15 +71,27 @@ const decide = async (parts: Parts, answer: ApprovalAnswer): ReturnType<Approval
 	return ok({ approval, status: state().approvals[approval]?.status ?? "void", position });
 };
 
+const undo = async (parts: Parts, order: RecordTypes["dev.orion.approval.undone.v1"]): ReturnType<ApprovalDesk["undoApproval"]> => {
+	const found = findApproval(parts.state(), order.approval);
+	if (!found.ok) return found;
+	const { id: approval } = found.value;
+	const position = await parts.journal.note(sourceOf(order.via), "dev.orion.approval.undone.v1", { ...order, approval }, approval);
+	await parts.idle();
+	const refused = await refusalOf(parts, position);
+	if (refused !== undefined) return { ok: false, fault: faultOf(refused) };
+	return ok({ approval, action: parts.state().approvals[approval]?.undo?.id ?? "", position });
+};
+
 export const approvalDesk = (parts: Parts): ApprovalDesk => ({
 	decideApproval: (answer) => decide(parts, answer),
+	undoApproval: (order) => undo(parts, order),
 	sawApproval: async (named, by, via) => {
 		const found = findApproval(parts.state(), named);
 		if (!found.ok) return found;
 		const { id, seen } = found.value;
 		// Once each: who looks again and again fills no log.
 		if (!seen.includes(`${by} (${via})`)) {
-			await parts.journal.note(via === "telegram" ? "/core/telegram" : "/core/operator", "dev.orion.approval.seen.v1", { approval: id, by, via }, id);
+			await parts.journal.note(sourceOf(via), "dev.orion.approval.seen.v1", { approval: id, by, via }, id);
 			await parts.idle();
 		}
 		return ok({ approval: id });

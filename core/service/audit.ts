@@ -1,6 +1,6 @@
 // Connects the log to its audit: every record gets an entry, checkpoints are signed in time, and whoever is about to act waits for the entry.
-import { type Fault, sayFault } from "../../contracts/errors.ts";
-import type { Result } from "../../contracts/result.ts";
+import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
+import { ok, type Result } from "../../contracts/result.ts";
 import type { Log, StoredRecord } from "../../log/port.ts";
 import { isDiskFull, RETRY_FULL_DISK_MS } from "./full-disk.ts";
 import type { World } from "./world.ts";
@@ -81,6 +81,18 @@ export class Audit {
 			this.#waiting.add({ position, answer });
 			this.#wake();
 		});
+	}
+
+	/** A checkpoint over all that the log has now. Faults: AUDIT_DAMAGED, DISK_FULL, LOG_CLOSED. */
+	async sign(): Promise<Result<{ readonly signedUpTo: number }>> {
+		const { store, log } = this.#options;
+		if (!store.ok) return store;
+		const entered = await this.entered(log.head());
+		if (entered !== "entered") return entered === "ending" ? fail("LOG_CLOSED") : { ok: false, fault: entered };
+		this.#isCheckpointDue = true;
+		this.#wake();
+		while (this.#running !== undefined && this.#isCheckpointDue) await this.#running;
+		return this.#isFull ? fail("DISK_FULL", { folder: "audit" }) : ok({ signedUpTo: store.value.signedUpTo });
 	}
 
 	/** From now on nobody waits for a disk that is full. */

@@ -1,7 +1,7 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { randomBytes } from "node:crypto";
-import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
-import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
+import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
+import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Log } from "../../log/port.ts";
@@ -11,16 +11,20 @@ import { approvalDesk } from "./approvals-desk.ts";
 import { Audit, type AuditStore } from "./audit.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
-import { coreEnvelope, type Incoming, type Journal, openJournal } from "./journal.ts";
+import { type Journal, openJournal } from "./journal.ts";
 import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
+import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
+import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
 import { acceptSpooled } from "./spooled.ts";
+import { startRecords } from "./start-records.ts";
 import { Stops } from "./stops.ts";
 import { Tally } from "./tally.ts";
+import { noteRefusal, type TurnedAway } from "./turned-away.ts";
 import type { World } from "./world.ts";
 
 /** Who may connect; kept beside core, because it says who is who and not what happened. */
@@ -33,6 +37,8 @@ export interface NodeRegister {
 /** The broker as core uses it; given after core is open, because the broker asks core before it thanks anyone. */
 export interface BrokerLink extends Publish, Delivery {
 	drop(node: string): Promise<void>;
+	/** What today's rules say of a message that a client sent. */
+	readonly judge: JudgeAgain;
 	connected(node: string): boolean;
 }
 
@@ -56,16 +62,15 @@ export interface CoreOptions {
 	readonly losses: readonly { readonly fromPosition: number; readonly toPosition: number; readonly bytes: number }[];
 }
 
-export interface TurnedAway {
-	readonly clientId?: string;
-	readonly remote: string;
-	readonly fault: Fault;
-}
-
 export interface Core {
 	readonly intake: CoreIntake;
 	readonly key: CoreKey;
 	readonly desk: CoreDesk;
+	/** Engine time now, milliseconds. */
+	engineMs(): number;
+	/** A record of one of core's own parts; resolves when it is durable and decided on. */
+	record<T extends RecordType>(source: `/core/${string}`, type: T, data: RecordTypes[T]): Promise<void>;
+	/** What an operator should know of one of core's parts now; undefined: nothing. */
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
 	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
@@ -91,8 +96,10 @@ interface Parts {
 	readonly term: CoreTerm;
 	readonly notices: Map<string, Notice>;
 	readonly stops: Stops;
+	readonly leases: MotionLeases;
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
+	readonly audit: Audit;
 	outside: Outside;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
@@ -110,21 +117,40 @@ const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
 	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
 };
 
+const POST_EVENTS = "POST /events";
+
+/** A message in quarantine is judged by whoever judged it when it came. */
+const quarantineOf = (parts: Parts): Quarantine => {
+	const { options, journal, intake } = parts;
+	const { log, host } = options;
+	return new Quarantine({
+		records: (from, recordsMax) => journal.read(from, recordsMax),
+		ends: () => ({ first: log.first(), head: log.head() }),
+		judge: (clientId, topic, bytes) => {
+			if (topic !== POST_EVENTS) return parts.link?.judge(clientId, topic, bytes) ?? fail("LOG_CLOSED");
+			const judged = judgeSubmitted(bytes, host);
+			return judged.ok ? ok({ identity: { node: host, clientId }, topic, ...bySomebody(judged.value, bytes, host) }) : judged;
+		},
+		accept: (message) => intake.accept(message),
+		note: (settled) => journal.note("/core/operator", "dev.orion.quarantine.settled.v1", settled),
+	});
+};
+
+/** An operator who names no node speaks for the host at which he sits. */
+const bySomebody = (envelope: Envelope, bytes: Uint8Array, host: string): { readonly envelope: Envelope; readonly bytes: Uint8Array } => {
+	if (envelope.source !== "/core/operator") return { envelope, bytes };
+	const named = { ...envelope, source: `/nodes/${host}.operator` };
+	return { envelope: named, bytes: encodeEnvelope(named) };
+};
+
 const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType<CoreDesk["submit"]> => {
 	const judged = judgeSubmitted(bytes, options.host);
 	const sender = { node: options.host, clientId: `${options.host}.http` };
 	if (!judged.ok) {
-		await intake.quarantine({ identity: sender, topic: "POST /events", bytes, fault: judged.fault });
+		await intake.quarantine({ identity: sender, topic: POST_EVENTS, bytes, fault: judged.fault });
 		return judged;
 	}
-	// An operator who names no node speaks for the host at which he sits.
-	const named = judged.value.source === "/core/operator" ? { ...judged.value, source: `/nodes/${options.host}.operator` } : judged.value;
-	const kept = await intake.accept({
-		identity: sender,
-		topic: "POST /events",
-		envelope: named,
-		bytes: named === judged.value ? bytes : encodeEnvelope(named),
-	});
+	const kept = await intake.accept({ identity: sender, topic: POST_EVENTS, ...bySomebody(judged.value, bytes, options.host) });
 	if (kept.kind === "fork") return { ok: false, fault: kept.fault };
 	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
 };
@@ -201,23 +227,16 @@ const deskOf = (parts: Parts): CoreDesk => {
 		},
 		retry: (incident, by) => retry(parts, incident, by),
 		stop: (verb, target, by, via) => parts.stops.order(verb, target, by, via),
+		openLease: (asked) => parts.leases.open(asked),
+		renewLease: (node, lease, signed) => parts.leases.renew(node, lease, signed),
+		endLease: (node, lease, signed) => parts.leases.end(node, lease, signed),
 		release: (node, by, via) => parts.stops.release(node, by, via),
+		quarantine: quarantineOf(parts),
+		signAudit: () => parts.audit.sign(),
 		...nodeDesk(parts),
 		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
-};
-
-const REFUSALS_MAX = 8;
-
-const noteRefusal = (notices: Map<string, Notice>, { clientId, remote, fault }: TurnedAway): void => {
-	// A client id that was not proven is somebody else's text: shown short and printable.
-	const who = clientId === undefined ? remote : `${clientId.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 40)} (${remote})`;
-	const key = `refused ${who}`;
-	notices.delete(key);
-	notices.set(key, { severity: "warning", text: `${who} was turned away: ${sayFault(fault)}`.slice(0, 300) });
-	const refusals = [...notices.keys()].filter((name) => name.startsWith("refused "));
-	for (const oldest of refusals.slice(0, Math.max(0, refusals.length - REFUSALS_MAX))) notices.delete(oldest);
 };
 
 /** A bad policy changes nothing and is said until a good one comes. */
@@ -240,12 +259,13 @@ const reloadPolicy = async ({ options, journal, shell, notices }: Parts): Promis
 	return ok({ hash, changed });
 };
 
-const startAudit = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
+const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string, Notice>): Audit => {
 	const notice = (text: string | undefined) => (text === undefined ? notices.delete("audit") : notices.set("audit", { severity: "error", text }));
-	const audit = new Audit({ log, world, store, notice });
-	audit.start();
-	return audit;
+	return new Audit({ log, world, store, notice });
 };
+
+/** Of an order or a lease. */
+const newName = (): string => randomBytes(8).toString("hex");
 
 /** Every node that ever spoke may have something to stop. */
 const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stops =>
@@ -256,53 +276,28 @@ const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stop
 		state: () => shell.state,
 		foldedUpTo: () => shell.readUpTo,
 		nodes: () => [...new Set([...Object.keys(shell.state.nodes), ...live.nodes()])].sort(),
-		newOrder: () => randomBytes(8).toString("hex"),
+		newOrder: newName,
 	});
 
-/** What is recorded before the start itself: damage that was accepted, and the level that was asked for. */
-const startRecords = ({ mesh, world, losses, level: asked }: CoreOptions): readonly Incoming[] => {
-	const why = "damaged records, accepted at the start";
-	const lost = losses.map(({ fromPosition, toPosition, bytes }) => ({
-		envelope: coreEnvelope(mesh, world.clock.wall(), "/core/log", "dev.orion.log.loss.v1", {
-			what: "records",
-			fromPosition,
-			toPosition,
-			count: toPosition - fromPosition + 1,
-			bytes,
-			why,
-		}),
-	}));
-	const level =
-		asked === undefined
-			? []
-			: [{ envelope: coreEnvelope(mesh, world.clock.wall(), "/core/operator", "dev.orion.level.set.v1", { level: asked, by: "command line" }) }];
-	return [...lost, ...level];
-};
-
-const dispatcherOf = ({ options: { log, mesh, world }, journal, shell, live, key, term }: Parts, audit: Audit, delivery: BrokerLink): Dispatcher =>
-	new Dispatcher({ log, journal, key, term, mesh, live, delivery, audit, world, state: () => shell.state });
-
+/** What core says regularly, and to whom it may say it. */
 const roundsOf = (parts: Parts, publish: BrokerLink): Rounds => {
-	const { options, journal, shell, live, intake, key, term, stops } = parts;
+	const { options, journal, shell, intake, live, key, term, stops } = parts;
 	const { mesh, instance, log, world } = options;
-	return new Rounds({
-		mesh,
-		instance,
-		log,
-		journal,
-		intake,
-		live,
-		key,
-		term,
-		publish,
-		world,
-		state: () => shell.state,
-		mayStillCome: () => parts.outside.brokers?.().some(({ state, lag }) => state !== "here" || lag > 0) ?? false,
-		stops: () => stops.listed(),
-	});
+	const mayStillCome = () => parts.outside.brokers?.().some(({ state, lag }) => state !== "here" || lag > 0) ?? false;
+	const state = () => shell.state;
+	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state, mayStillCome, stops: () => stops.listed() });
 };
 
-export const openCore = async (options: CoreOptions): Promise<Core> => {
+const dispatcherOf = ({ options, journal, shell, live, key, term, audit }: Parts, delivery: BrokerLink): Dispatcher => {
+	const { log, mesh, world } = options;
+	return new Dispatcher({ log, journal, key, term, mesh, live, delivery, audit, world, state: () => shell.state });
+};
+
+/** Before there is a broker. */
+const NOWHERE: Parts["where"] = { mqtt: "", http: () => "" };
+
+/** Every part of core, each given the others that it needs; nothing runs yet. */
+const partsOf = async (options: CoreOptions): Promise<Parts> => {
 	const { log, mesh, world, code, policy } = options;
 	const key = await openCoreKey(world.files);
 	const term = await raiseTerm(world.files, key.keyId);
@@ -317,34 +312,63 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		gone: (gap) => log.closeGap(gap),
 	});
 	const stops = stopsOf(journal, live, world, shell);
-	const unconnected = { link: undefined, outside: {}, where: { mqtt: "", http: () => "" } };
-	const parts: Parts = { options, journal, shell, live, intake, key, term, notices, stops, tally, ...unconnected };
+	const audit = auditOf(options, notices);
+	const leases = new MotionLeases({ mesh, key, journal, live, world, newLease: newName });
+	return {
+		options,
+		journal,
+		shell,
+		live,
+		intake,
+		key,
+		term,
+		notices,
+		stops,
+		leases,
+		tally,
+		audit,
+		outside: {},
+		link: undefined,
+		where: NOWHERE,
+	};
+};
+
+export const openCore = async (options: CoreOptions): Promise<Core> => {
+	const parts = await partsOf(options);
+	const { journal, shell, intake, key, notices, stops, leases, audit } = parts;
 	await shell.start(startRecords(options));
-	const audit = startAudit(options, notices);
+	audit.start();
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
 	return {
 		intake,
 		key,
 		desk: deskOf(parts),
+		engineMs: () => shell.engineMs(),
+		record: async (source, type, data) => {
+			await journal.note(source, type, data);
+			await shell.idle();
+		},
 		notice: (about, notice) => (notice === undefined ? notices.delete(about) : notices.set(about, notice)),
 		show: (outside) => {
 			parts.outside = { ...parts.outside, ...outside };
 		},
-		spooled: (broker, bytes) => acceptSpooled({ intake, journal, mesh }, broker, bytes),
+		spooled: (broker, bytes) => acceptSpooled({ intake, journal, mesh: options.mesh }, broker, bytes),
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {
 			parts.link = link;
 			parts.where = where;
+			leases.connect(link);
 			stops.connect(link, () => rounds?.hurry());
-			dispatcher = dispatcherOf(parts, audit, link);
+			dispatcher = dispatcherOf(parts, link);
 			await dispatcher.start();
 			rounds = roundsOf(parts, link);
 			rounds.start();
 		},
 		close: async () => {
 			stops.close();
+			leases.close();
 			await rounds?.stop();
 			audit.end();
 			await dispatcher?.stop();

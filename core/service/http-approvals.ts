@@ -49,6 +49,8 @@ export const approvalRoutes = (app: Hono<{ Bindings: HttpBindings }>, options: A
 	for (const verdict of ["approve", "deny", "revoke"] as const)
 		app.post(`/approvals/:id/${verdict}`, async (c) => {
 			const { boundHash, by, via = "cli", why } = await fieldsOf(c);
+			// Who answers in a chat answers there: nobody else speaks for it.
+			if (via === "telegram") throw new OrionError("USAGE", { detail: "via is cli or page here" });
 			if (verdict === "approve" && boundHash === undefined)
 				throw new OrionError("USAGE", { detail: "an approve names the boundHash of what was shown: GET /state/approvals" });
 			const named = { verdict, by: nameFrom(by), via, ...(boundHash === undefined ? {} : { boundHash }), ...(why === undefined ? {} : { why }) };
@@ -58,6 +60,14 @@ export const approvalRoutes = (app: Hono<{ Bindings: HttpBindings }>, options: A
 			const now = seen();
 			return c.json({ ...approvalView(now, must(findApproval(now.state, approval))), position });
 		});
+	app.post("/approvals/:id/undo", async (c) => {
+		const { by, via = "cli", why } = await fieldsOf(c);
+		const named = { by: nameFrom(by), via, approval: "apr-000000000000", ...(why === undefined ? {} : { why }) };
+		const order = must(checkContract("approval.undone", named));
+		const { approval, position } = must(await desk.undoApproval({ ...order, approval: idFrom(c) }));
+		const now = seen();
+		return c.json({ ...approvalView(now, must(findApproval(now.state, approval))), position });
+	});
 	app.post("/approvals/:id/seen", async (c) => {
 		const { by, via = "cli" } = await fieldsOf(c);
 		const looked = must(checkContract("approval.seen", { by: nameFrom(by), via, approval: "apr-000000000000" }));

@@ -53,7 +53,7 @@ const HEADERS = {
 } as const;
 
 /** What a page may change. Everything else is for the command line, whose token no browser ever has. */
-const PAGE_MAY: readonly RegExp[] = [/^POST \/stop$/, /^POST \/approvals\/[^/]+\/(approve|deny|revoke)$/, /^DELETE \/session$/];
+const PAGE_MAY: readonly RegExp[] = [/^POST \/stop$/, /^POST \/approvals\/[^/]+\/(approve|deny|revoke|seen)$/, /^DELETE \/session$/];
 
 const cookieName = (port: number): string => `orion-${port}`;
 

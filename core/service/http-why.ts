@@ -2,6 +2,7 @@
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { actionOf, type Explanation, explain, type Focus, type Thread } from "../memory/explain.ts";
+import { approvalOf } from "../memory/explain-approvals.ts";
 import { whyNoIncident } from "../memory/explain-event.ts";
 import { type LogRow, rowOf } from "../memory/log-row.ts";
 import { isOutput } from "../record.ts";
@@ -16,7 +17,7 @@ interface Answer {
 }
 
 export interface WhyView extends Answer, Explanation {
-	readonly subject: { readonly kind: "incident" | "decision" | "action" | "event"; readonly id: string };
+	readonly subject: { readonly kind: "incident" | "decision" | "action" | "approval" | "event"; readonly id: string };
 	/** The event that was asked about. */
 	readonly record?: LogRow;
 	/** Why that event belongs to no incident. */
@@ -42,7 +43,7 @@ const recordAt = async (desk: CoreDesk, position: number): Promise<Result<LogRec
 
 const incidentOfRecord = async (threads: Threads, { position, envelope }: LogRecord): Promise<string | undefined> => {
 	if (isOutput(envelope) && envelope.correlationid !== undefined) return envelope.correlationid;
-	const action = actionOf(envelope);
+	const action = actionOf(envelope) ?? approvalOf(envelope);
 	if (action === undefined) return threads.incidentShownBy(position);
 	const found = await threads.find(action);
 	return found.ok ? found.value.incident : undefined;

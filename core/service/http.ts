@@ -11,10 +11,13 @@ import type { Result } from "../../contracts/result.ts";
 import type { Clock } from "../../contracts/time.ts";
 import { reconciliationsAnswer } from "./http-alone.ts";
 import { approvalRoutes } from "./http-approvals.ts";
+import { type ChatInvites, chatRoutes } from "./http-chat.ts";
 import { feed } from "./http-events.ts";
 import { answerFault, faultOf, onlyLoopback, readBody } from "./http-guard.ts";
 import { ingestRoutes } from "./http-ingest.ts";
+import { leaseRoutes } from "./http-lease.ts";
 import { type PageFiles, pageRoutes } from "./http-page.ts";
+import { quarantineRoutes } from "./http-quarantine.ts";
 import { stateRoutes } from "./http-state.ts";
 import { stopRoutes } from "./http-stop.ts";
 import { incidentAnswer, why } from "./http-why.ts";
@@ -30,6 +33,8 @@ export interface HttpOptions {
 	readonly port: number;
 	readonly host: string;
 	readonly clock: Clock;
+	/** Where people may be invited to answer asks, once it is open. */
+	readonly chat?: () => ChatInvites | undefined;
 	readonly heartbeatMs?: number;
 	/** A reader of /events that takes nothing for this long is closed. */
 	readonly stalledMs?: number;
@@ -137,6 +142,7 @@ const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.retry/1", ...must(await desk.retry(c.req.param("id"), nameFrom(by))), rev: desk.info().head });
 	});
+	app.post("/audit/checkpoint", async (c) => c.json({ schema: "orion.audit-signed/1", ...must(await desk.signAudit()), rev: desk.info().head }));
 	app.post("/policy/reload", async (c) => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.policy/1", ...must(await desk.reloadPolicy(nameFrom(by))), rev: desk.info().head });
@@ -207,11 +213,14 @@ export const openHttp = async (options: HttpOptions): Promise<HttpApi> => {
 	});
 	const threads = new Threads({ desk, pause: () => setImmediate() });
 	stopRoutes(app, desk);
+	leaseRoutes(app, desk);
 	readRoutes(app, desk, threads, seen);
 	stateRoutes(app, { desk, seen, numberFrom, pause: () => setImmediate() });
 	app.get("/metrics", (c) => c.body(metricsText(seen(), desk.tally(), options.gauges ?? {}), 200, { "content-type": METRICS_TYPE }));
 	ingestRoutes(app, desk);
+	quarantineRoutes(app, { desk, numberFrom });
 	changeRoutes(app, desk, seen);
+	chatRoutes(app, { desk, chat: options.chat ?? (() => undefined), fieldsOf });
 	approvalRoutes(app, { desk, seen, numberFrom, fieldsOf, nameFrom });
 	const feedsEnded = feedRoute(app, options, ended.signal);
 	const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;

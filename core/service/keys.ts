@@ -6,7 +6,7 @@ import { OrionError } from "../../contracts/errors.ts";
 import type { CoreTerm } from "./ports.ts";
 import type { KeptFiles } from "./world.ts";
 
-export type SignedKind = "orion-command+jws" | "orion-beacon+jws" | "orion-policy+jws";
+export type SignedKind = "orion-command+jws" | "orion-beacon+jws" | "orion-policy+jws" | "orion-lease-open+jws";
 
 export interface CoreKey {
 	readonly keyId: string;

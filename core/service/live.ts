@@ -12,6 +12,8 @@ export interface Pulse {
 	readonly safety: string;
 	/** Newest order to stop that the node heard. */
 	readonly order?: string;
+	/** Of a node that moves: what an arm or a lease must name. */
+	readonly armEpoch?: number;
 }
 
 interface Heard {
@@ -23,6 +25,7 @@ interface Heard {
 	tick?: number;
 	pulseMs?: number;
 	safety?: string;
+	armEpoch?: number | undefined;
 }
 
 export class Live {
@@ -65,6 +68,7 @@ export class Live {
 		heard.session = pulse.session;
 		heard.tick = pulse.tick;
 		heard.safety = pulse.safety;
+		heard.armEpoch = pulse.armEpoch;
 		heard.pulseMs = this.#clock.now();
 		for (const listener of this.#listeners) listener(node, pulse);
 	}
@@ -73,6 +77,13 @@ export class Live {
 	onPulse(listener: (node: string, pulse: Pulse) => void): () => void {
 		this.#listeners.add(listener);
 		return () => this.#listeners.delete(listener);
+	}
+
+	/** The newest pulse of a node, and how long ago it came. */
+	newest(node: string): (Pulse & { readonly ageMs: number }) | undefined {
+		const { session, tick, safety, armEpoch, pulseMs } = this.#heard.get(node) ?? {};
+		if (session === undefined || tick === undefined || safety === undefined || pulseMs === undefined) return undefined;
+		return { session, tick, safety, ageMs: this.#clock.now() - pulseMs, ...(armEpoch === undefined ? {} : { armEpoch }) };
 	}
 
 	/** What the node said of its safe-stop last. */

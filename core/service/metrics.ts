@@ -1,4 +1,5 @@
 // Decides what monitoring reads: the text that Prometheus understands, from what the desk knows, with labels that stay bounded.
+import { isLive } from "../approvals/machine.ts";
 import { openIncidents } from "../state.ts";
 import type { Counts, Histogram, Tally } from "./tally.ts";
 import { LEVELS, nodeRows, SEVERITIES, type Seen } from "./views.ts";
@@ -79,6 +80,19 @@ const nodeFamilies = (seen: Seen): readonly string[] => {
 	];
 };
 
+const approvalFamilies = ({ state }: Seen, { approvals, approvalWaits }: Tally): readonly string[] => [
+	...family("orion_approvals_pending", "gauge", "Questions that wait for a person.", [
+		{ value: Object.values(state.approvals).filter(({ status }) => isLive(status)).length },
+	]),
+	...family(
+		"orion_approval_outcomes_total",
+		"counter",
+		"How questions ended since core was started.",
+		[...approvals].map(([outcome, value]) => ({ labels: { outcome }, value })),
+	),
+	...histogram("orion_approval_wait_seconds", "From the question to the answer of a person.", approvalWaits),
+];
+
 const coreFamilies = ({ info, state }: Seen, { mqttClients, residentBytes }: Gauges): readonly string[] => [
 	...family("orion_build_info", "gauge", "The version that runs.", [{ labels: { version: info.code }, value: 1 }]),
 	...family("orion_core_started_timestamp_seconds", "gauge", "When core was started.", [{ value: info.startedWallMs / 1_000 }]),
@@ -110,6 +124,7 @@ export const metricsText = (seen: Seen, tally: Tally, gauges: Gauges): string =>
 		...histogram("orion_decision_duration_seconds", "From a record being durable to the decision about it being durable.", tally.decisions),
 		...family("orion_actions_running", "gauge", "Actions that are under way.", [{ value: Object.keys(seen.state.actions).length }]),
 		...family("orion_action_outcomes_total", "counter", "How actions ended since core was started.", counted(tally.outcomes, "action", "outcome")),
+		...approvalFamilies(seen, tally),
 		...nodeFamilies(seen),
 	];
 	return `${lines.join("\n")}\n`;

@@ -38,6 +38,12 @@ const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]
 		if (ms(notAfter) < 1 || ms(notAfter) > NOT_AFTER_MAX_MS)
 			return file.wrong(["actions", index, "notAfter"], "a command may be 1 ms to 1 h old when it is carried out");
 	}
+	for (const [index, { id, inverse, args }] of actions.entries()) {
+		if (inverse === undefined) continue;
+		const other = actions.find((candidate) => candidate.id === inverse);
+		if (other === undefined || inverse === id) return file.wrong(["actions", index, "inverse"], `there is no other action ${inverse}`);
+		if ([...other.args].sort().join() !== [...args].sort().join()) return file.wrong(["actions", index, "inverse"], `${inverse} takes other arguments`);
+	}
 	return ok(
 		actions.map((action, index) => ({
 			id: action.id,
@@ -50,6 +56,7 @@ const readActions = (file: Checked<PolicyActions>): Result<readonly ActionRule[]
 			withinMs: ms(action.verify.within),
 			undo: action.undo,
 			undoSays: action.undoSays,
+			...(action.inverse === undefined ? {} : { inverse: action.inverse }),
 			...(action.blast === undefined ? {} : { blast: action.blast }),
 			cooldownMs: ms(action.cooldown),
 			budgetPerHour: action.budgetPerHour,

@@ -4,6 +4,8 @@ import type { Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { Level } from "../policy.ts";
 import type { Approval, EngineState } from "../state.ts";
+import type { MotionAsked, MotionOpened, MoverHeard } from "./motion-leases.ts";
+import type { QuarantineDesk } from "./quarantine.ts";
 import type { StopAnswer, StoppedNode } from "./stops.ts";
 import type { Tally } from "./tally.ts";
 
@@ -92,6 +94,10 @@ export type ApprovalAnswer = Decided;
 export interface ApprovalDesk {
 	/** Resolves when it is known what came of it. Faults: NOT_FOUND, AMBIGUOUS, APPROVAL_OVER, APPROVAL_REFUSED. */
 	decideApproval(answer: ApprovalAnswer): Promise<Result<{ readonly approval: string; readonly status: Approval["status"]; readonly position: number }>>;
+	/** A person takes back what was approved and done, with the action that the policy names for it. Faults: as above. */
+	undoApproval(
+		order: RecordTypes["dev.orion.approval.undone.v1"],
+	): Promise<Result<{ readonly approval: string; readonly action: string; readonly position: number }>>;
 	/** A person who could decide looked at it; recorded once for each person and way. */
 	sawApproval(approval: string, by: string, via: Decided["via"]): Promise<Result<{ readonly approval: string }>>;
 }
@@ -118,9 +124,18 @@ export interface CoreDesk extends ApprovalDesk {
 	stop(verb: StopVerb, target: string, by: string, via: string): Promise<StopAnswer>;
 	/** A person takes a latched stop back; resolves when the node said so, or after 4 s. */
 	release(node: string, by: string, via: string): Promise<Result<StoppedNode>>;
+	/** A person takes a node that moves; whether it takes the person is said in its pulse. */
+	openLease(asked: MotionAsked): Promise<Result<MotionOpened>>;
+	/** Carries what the holder signed, and answers with the node's newest word. */
+	renewLease(node: string, lease: string, signed: string): Result<MoverHeard>;
+	endLease(node: string, lease: string, signed: string): Result<MoverHeard>;
 	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
 	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
 	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	/** A checkpoint over everything that is in the log now, so that it can be kept elsewhere. */
+	signAudit(): Promise<Result<{ readonly signedUpTo: number }>>;
+	/** Messages that broke their contract, for a person to look at. */
+	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */
 	reloadPolicy(by: string): Promise<Result<{ readonly hash: string; readonly changed: boolean }>>;
 }

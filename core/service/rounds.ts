@@ -12,6 +12,8 @@ import type { CoreTerm } from "./ports.ts";
 import type { World } from "./world.ts";
 
 const EVERY_MS = 1_000;
+/** What moves holds when it misses three. */
+const BEACON_EVERY_MS = 500;
 /** A hole that nobody filled for this long is a fact. */
 const GAP_AFTER_MS = 60_000;
 
@@ -47,6 +49,7 @@ export class Rounds {
 	#counter = 0;
 	#bundled = "";
 	#cancel: (() => void) | undefined;
+	#cancelBeacon: (() => void) | undefined;
 	#turning: Promise<void> | undefined;
 
 	constructor(options: RoundsOptions) {
@@ -55,10 +58,12 @@ export class Rounds {
 
 	start(): void {
 		this.#cancel = this.#options.world.timers.after(0, () => this.#turn());
+		this.#cancelBeacon = this.#options.world.timers.after(0, () => this.#speak());
 	}
 
 	async stop(): Promise<void> {
 		this.#cancel?.();
+		this.#cancelBeacon?.();
 		this.#cancel = undefined;
 		await this.#turning;
 	}
@@ -68,10 +73,15 @@ export class Rounds {
 		this.#beacon().catch(() => undefined);
 	}
 
-	/** The beacon waits for nothing; of the rounds that touch the disk one at a time, or two would record the same hole. */
+	/** The beacon waits for nothing. */
+	#speak(): void {
+		this.#cancelBeacon = this.#options.world.timers.after(BEACON_EVERY_MS, () => this.#speak());
+		this.hurry();
+	}
+
+	/** Of the rounds that touch the disk one at a time, or two would record the same hole. */
 	#turn(): void {
 		this.#cancel = this.#options.world.timers.after(EVERY_MS, () => this.#turn());
-		this.hurry();
 		this.#turning ??= Promise.all([this.#bundle(), this.#watermarks(), this.#gaps(), this.#options.intake.settle("over")])
 			.then(() => undefined)
 			// A round that fails (a full disk, a broker that closes) is made again in a second; nothing depends on one of them.

@@ -45,6 +45,9 @@ export class Tally {
 	readonly #outcomes = new Map<string, Map<string, number>>();
 	readonly #open = new Map<string, string>();
 	readonly #arrivedMs = new Float64Array(ARRIVALS);
+	readonly #approvals = new Map<string, number>();
+	/** How long people took to answer, in seconds. */
+	readonly approvalWaits = new Histogram([5, 15, 30, 60, 120, 300, 600, 1_800]);
 	readonly decisions = new Histogram([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]);
 	#lost = 0;
 
@@ -59,6 +62,10 @@ export class Tally {
 	/** Ends by action. */
 	get outcomes(): Counts {
 		return this.#outcomes;
+	}
+	/** Questions by how they ended. */
+	get approvals(): ReadonlyMap<string, number> {
+		return this.#approvals;
 	}
 	/** What loss records account for. */
 	get lost(): number {
@@ -81,6 +88,13 @@ export class Tally {
 				add(this.#outcomes, this.#open.get(envelope.data.action) ?? OTHER, envelope.data.end);
 				this.#open.delete(envelope.data.action);
 				return;
+			case "dev.orion.approval.closed.v1": {
+				const { end, tookMs } = envelope.data;
+				this.#approvals.set(end, (this.#approvals.get(end) ?? 0) + 1);
+				// Silence is no answer: how long nobody answered says nothing of how long people take.
+				if (end === "approved" || end === "denied") this.approvalWaits.observe(tookMs / 1_000);
+				return;
+			}
 			case "dev.orion.log.loss.v1":
 				this.#lost += envelope.data.count;
 				return;

@@ -3,6 +3,7 @@ import type { Envelope } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { actionOf, type Thread } from "../memory/explain.ts";
+import { approvalOf } from "../memory/explain-approvals.ts";
 import { isOutput } from "../record.ts";
 import type { CoreDesk, LogRecord } from "./ports.ts";
 
@@ -12,7 +13,9 @@ const POSITIONS_PER_THREAD_MAX = 512;
 const READ_GAP_MAX = 16;
 const CANDIDATES_SHOWN_MAX = 8;
 
-const ID_START = /^(inc|dec|act)-[0-9a-f]*$/;
+const ID_START = /^(inc|dec|act|apr)-[0-9a-f]*$/;
+
+const KINDS: Readonly<Record<string, Found["kind"]>> = { inc: "incident", dec: "decision", act: "action", apr: "approval" };
 
 interface Entry {
 	readonly incident: string;
@@ -20,6 +23,7 @@ interface Entry {
 	readonly positions: Set<number>;
 	/** Inputs that show it. */
 	readonly evidence: Set<number>;
+	/** Actions, and questions to a person. */
 	readonly actions: Set<string>;
 	/** Its first record was seen. */
 	opened: boolean;
@@ -38,7 +42,7 @@ const freshEntry = (incident: string, position: number): Entry => ({
 });
 
 export interface Found {
-	readonly kind: "incident" | "decision" | "action";
+	readonly kind: "incident" | "decision" | "action" | "approval";
 	readonly id: string;
 	readonly incident: string;
 }
@@ -76,13 +80,12 @@ export class Threads {
 			await this.#readUntil(() => this.#isWhole(id));
 			const ids = this.#incident(id) === undefined ? this.#idsFrom(id) : [id];
 			const [only, ...more] = ids;
-			if (only === undefined) return fail("NOT_FOUND", { what: "incident, decision, action or event", id, detail: this.#scope() });
+			if (only === undefined) return fail("NOT_FOUND", { what: "incident, decision, question, action or event", id, detail: this.#scope() });
 			if (more.length > 0) {
 				const shown = ids.slice(0, CANDIDATES_SHOWN_MAX).join(", ");
 				return fail("AMBIGUOUS", { id, candidates: ids.length > CANDIDATES_SHOWN_MAX ? `${shown} and ${ids.length - CANDIDATES_SHOWN_MAX} more` : shown });
 			}
-			const kind = only.startsWith("inc-") ? "incident" : only.startsWith("dec-") ? "decision" : "action";
-			return ok({ kind, id: only, incident: this.#incident(only) ?? only });
+			return ok({ kind: KINDS[only.slice(0, 3)] ?? "action", id: only, incident: this.#incident(only) ?? only });
 		});
 	}
 
@@ -174,7 +177,7 @@ export class Threads {
 	}
 
 	#learn({ position, envelope }: LogRecord): void {
-		const action = actionOf(envelope);
+		const action = actionOf(envelope) ?? approvalOf(envelope);
 		// Only core's own word makes a record part of an incident; what a node claims to be about is its claim.
 		if (envelope.correlationid === undefined || !isOutput(envelope)) {
 			if (action !== undefined) this.#receipts.set(action, [...(this.#receipts.get(action) ?? []), position]);

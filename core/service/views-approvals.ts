@@ -6,10 +6,11 @@ import type { Seen } from "./views.ts";
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();
 const answer = (seen: Seen, schema: string) => ({ schema, rev: seen.info.head, at: iso(seen.wallMs) });
 
-const outcomeOf = ({ action }: Approval) =>
-	action === undefined
-		? {}
-		: { outcome: { action: action.id, end: action.end ?? "under-way", ...(action.undone === undefined ? {} : { undone: action.undone }) } };
+const outcomeOf = ({ action, undo }: Approval) => {
+	if (action === undefined) return {};
+	const undone = undo === undefined ? action.undone : `taken back by ${undo.id}: ${undo.end === "verified" ? "done" : (undo.end ?? "under-way")}`;
+	return { outcome: { action: action.id, end: action.end ?? "under-way", ...(undone === undefined ? {} : { undone }) } };
+};
 
 const approvalRow = ({ state, wallMs }: Seen, approval: Approval) => {
 	const { id, asked, status, title, askedWallMs, closedWallMs, by, via, why: said, tookMs } = approval;

@@ -70,9 +70,8 @@ const stepRow = (rule: MoverRule, before: CauseState | undefined, present: boole
 	}
 	if (before === undefined || !before.inForce) return undefined;
 	const since = before.present ? at : before.since;
-	// Only a person clears these: see clearByPresence.
-	const cleared = rule.clears !== "presence" && passed(since, at, rule.clearAfterMs);
-	return cleared ? undefined : { present, since, inForce: true };
+	// What needs a release or a person is held elsewhere: by the latch of orders, and by the kinds cut and fault.
+	return passed(since, at, rule.clearAfterMs) ? undefined : { present, since, inForce: true };
 };
 
 export const stepCauses = (rules: readonly MoverRule[], before: Causes, isPresent: (cause: Cause) => boolean, at: Instant): Causes => {
@@ -83,15 +82,6 @@ export const stepCauses = (rules: readonly MoverRule[], before: Causes, isPresen
 	}
 	return after;
 };
-
-/** A person at the node says that it may go on: rows whose cause is gone long enough are over. */
-export const clearByPresence = (rules: readonly MoverRule[], before: Causes, at: Instant): Causes =>
-	Object.fromEntries(
-		Object.entries(before).filter(([id, state]) => {
-			const rule = rules.find((row) => row.id === id);
-			return rule?.clears !== "presence" || state.present || !passed(state.since, at, rule.clearAfterMs);
-		}),
-	);
 
 export const inForce = (rules: readonly MoverRule[], causes: Causes, energised: boolean): readonly MoverRule[] =>
 	rules.filter((rule) => causes[rule.id]?.inForce === true && !(rule.in === "unpowered" && energised));

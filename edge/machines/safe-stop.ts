@@ -1,6 +1,6 @@
 // Decides what a node that moves things may do now: from present causes and deadlines first, and only then from what is asked of it.
 import { instant } from "../../contracts/time.ts";
-import { type Cause, type Causes, clearByPresence, gravest, inForce, type MoverRule, type MoverRules, stepCauses } from "./safe-stop-rules.ts";
+import { type Cause, type Causes, gravest, inForce, type MoverRule, type MoverRules, stepCauses } from "./safe-stop-rules.ts";
 import {
 	isEnergised,
 	LATCHED,
@@ -129,11 +129,10 @@ const onHeard = (rules: MoverRules, state: Mover): MoverStep => {
 
 const onPresence = (rules: MoverRules, state: Mover): MoverStep => {
 	if (!LATCHED.includes(state.kind)) return refuse(state, "wrong-state", state.kind);
-	const cleared = { ...state, causes: clearByPresence(rules.rules, state.causes, state.at) };
-	const rule = gravest(rules.rules, cleared.causes, true);
+	const rule = gravest(rules.rules, state.causes, true);
 	// Never to armed: it ends in off, and whoever wants it to move arms it.
-	if (rule?.action === "cut" || rule?.action === "fault") return refuse(cleared, "still-there", rule.id);
-	return { state: { ...enter(cleared, "off"), armEpoch: state.armEpoch + 1 }, effects: [] };
+	if (rule?.action === "cut" || rule?.action === "fault") return refuse(state, "still-there", rule.id);
+	return { state: { ...enter(state, "off"), armEpoch: state.armEpoch + 1 }, effects: [] };
 };
 
 /** What is said to be over cannot have begun just now: that word is of an earlier time. */

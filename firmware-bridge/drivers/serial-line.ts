@@ -2,7 +2,7 @@
 import { OrionError } from "../../contracts/errors.ts";
 import type { ByteLine, LineEnds } from "./line-driver.ts";
 
-export const BAUD = 115_200;
+const BAUD = 115_200;
 
 /** A pose older than the next one is of no use: what waits to be written is bounded by closing a port that takes nothing. */
 const UNWRITTEN_BYTES_MAX = 2_048;

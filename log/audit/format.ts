@@ -33,7 +33,7 @@ export const firstOfEntries = (name: string): number | undefined => {
 /** `orion-mesh/<mesh>/<first position>`: which tree this is. Also the name of the key that signs it. */
 export const originOf = (mesh: string, firstPosition: number): string => `orion-mesh/${mesh}/${firstPosition}`;
 
-const hex = (hash: Hash): string => Buffer.from(hash).toString("hex");
+const hex = (hash: Hash): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("hex");
 const HEX_HASH = /^[0-9a-f]{64}$/;
 const unhex = (text: string): Hash | undefined => (HEX_HASH.test(text) ? Buffer.from(text, "hex") : undefined);
 const count = (text: string): number | undefined => {
@@ -80,8 +80,28 @@ export interface EntryLine {
 	readonly end: number;
 }
 
-export const encodeEntry = (position: number, bytes: Uint8Array, chain: Hash): Uint8Array =>
-	Buffer.concat([ENCODER.encode(`${position} ${bytes.length} ${hex(chain)}\n`), bytes, Uint8Array.of(LINE_FEED)]);
+export interface NewEntry {
+	readonly position: number;
+	readonly bytes: Uint8Array;
+	readonly chain: Hash;
+}
+
+/** One behind the other, in one piece: this is done for every record that there is. */
+export const encodeEntries = (entries: readonly NewEntry[]): Uint8Array => {
+	const lines = entries.map(({ position, bytes, chain }) => `${position} ${bytes.length} ${hex(chain)}\n`);
+	const target = Buffer.allocUnsafe(entries.reduce((sum, { bytes }, index) => sum + (lines[index]?.length ?? 0) + bytes.length + 1, 0));
+	let at = 0;
+	for (const [index, { bytes }] of entries.entries()) {
+		at += target.write(lines[index] ?? "", at, "latin1");
+		target.set(bytes, at);
+		at += bytes.length;
+		target[at] = LINE_FEED;
+		at += 1;
+	}
+	return target;
+};
+
+export const encodeEntry = (position: number, bytes: Uint8Array, chain: Hash): Uint8Array => encodeEntries([{ position, bytes, chain }]);
 
 const LINE_BYTES_MAX = 16 + 1 + 10 + 1 + HASH_BYTES * 2;
 

@@ -3,7 +3,7 @@ import { OrionError } from "../../contracts/errors.ts";
 import { type FilePort, isDiskFull, type OpenFile } from "../file-port.ts";
 import type { ReadLog, StoredRecord } from "../port.ts";
 import { readWhole, replaceWhole } from "../whole-file.ts";
-import { CHECKPOINTS, encodeEntry, encodeHeader, entriesName, originOf, VERIFIER } from "./format.ts";
+import { CHECKPOINTS, encodeEntries, encodeHeader, entriesName, type NewEntry, originOf, VERIFIER } from "./format.ts";
 import { type CheckSignature, type NoteSigner, signCheckpoint, verifierKey } from "./note.ts";
 import { type AuditTail, findTail } from "./tail.ts";
 import { CHAIN_START, chainHash, type Hash, leafHash, Tree } from "./tree.ts";
@@ -93,19 +93,19 @@ export class AuditFile {
 		const tree = this.#tree.copy();
 		let chain = this.#chain;
 		let position = this.#last;
-		const lines: Uint8Array[] = [];
+		const entries: NewEntry[] = [];
 		const add = (bytes: Uint8Array): void => {
 			const leaf = leafHash(bytes);
 			position += 1;
 			tree.append(leaf);
 			chain = chainHash(chain, leaf);
-			lines.push(encodeEntry(position, bytes, chain));
+			entries.push({ position, bytes, chain });
 		};
 		for (const record of records) {
 			while (position + 1 < record.position) add(new Uint8Array(0));
 			add(record.bytes);
 		}
-		await this.#write(this.#entries, Buffer.concat(lines));
+		await this.#write(this.#entries, encodeEntries(entries));
 		this.#tree = tree;
 		this.#chain = chain;
 		this.#last = position;

@@ -9,14 +9,11 @@ const LEAF = 0;
 const NODE = 1;
 const CHAIN = 2;
 
-const prefixed = (prefix: number, ...parts: readonly Uint8Array[]): Uint8Array => {
-	const bytes = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));
+const prefixed = (prefix: number, first: Uint8Array, second?: Uint8Array): Uint8Array => {
+	const bytes = Buffer.allocUnsafe(1 + first.length + (second?.length ?? 0));
 	bytes[0] = prefix;
-	let at = 1;
-	for (const part of parts) {
-		bytes.set(part, at);
-		at += part.length;
-	}
+	bytes.set(first, 1);
+	if (second !== undefined) bytes.set(second, 1 + first.length);
 	return bytes;
 };
 

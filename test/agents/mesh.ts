@@ -39,13 +39,14 @@ export class Mesh {
 	#instance = 0;
 	#broker: OpenBroker | undefined;
 	#beacons: NodeJS.Timeout | undefined;
-	/** The disk of core: while it is down nothing is acknowledged. */
-	disk: "up" | "down" = "up";
+	/** The disk of core: while it is down nothing is acknowledged; while it is stuck nothing is even refused. */
+	disk: "up" | "down" | "stuck" = "up";
 
 	async open(port = 0): Promise<this> {
 		this.#instance += 1;
 		const accept = ({ topic, envelope }: Accepted) => {
 			if (this.disk === "down") return Promise.reject(new Error("the disk is down"));
+			if (this.disk === "stuck") return new Promise<never>(() => undefined);
 			this.heard.push({ topic, envelope });
 			return Promise.resolve({ kind: "stored" as const, position: this.heard.length });
 		};
@@ -165,7 +166,7 @@ export class NodeFolder {
 export const startNode = async (
 	mesh: Mesh,
 	folder: NodeFolder,
-	change: { readonly password?: string } & Pick<AgentOptions, "openStopSocket"> = {},
+	change: { readonly password?: string } & Partial<Pick<AgentOptions, "openStopSocket" | "openMover" | "connect">> = {},
 ): Promise<{ agent: Agent; counting: Counting; notes: Notes }> => {
 	const counting = new Counting();
 	const notes = new Notes();
@@ -184,13 +185,14 @@ export const startNode = async (
 		version: "1.0.0",
 		files: folder.files,
 		openLog: (name) => Promise.resolve({ log: folder[name].log(), sweep: noSweep }),
-		connect: mqttConnect(config),
+		connect: change.connect ?? mqttConnect(config),
 		clock: nodeClock(),
 		timers: hostTimers(),
 		random: nodeRandomness(),
 		capabilities: [counting],
 		note: notes.note,
 		outboxBytesMax: 1_000_000,
+		...(change.openMover === undefined ? {} : { openMover: change.openMover }),
 		...(change.openStopSocket === undefined ? {} : { openStopSocket: change.openStopSocket }),
 	});
 	return { agent, counting, notes };

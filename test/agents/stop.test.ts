@@ -89,6 +89,22 @@ test("HARM-45 a disk of core that takes nothing is not in the way of the node's 
 	await until("the record follows", () => safeties(mesh).includes("stopped"));
 });
 
+test("HARM-45 a disk of core that is stuck does not take away the connection by which it is stopped; what was not answered is said again", async () => {
+	const { mesh, notes } = await started();
+	mesh.disk = "stuck";
+	await publish(mesh, "pi-1/stop");
+	await pulseOf(mesh, ({ order }) => order === ORDER);
+	// Longer than any answer may take: a connection that were cut for it would be down by now.
+	const before = mesh.live.length;
+	await until("pulses go on", () => mesh.live.length > before + 1);
+	expect(notes.of("link-down")).toEqual([]);
+	await publish(mesh, "pi-1/cut", writeStopOrder({ order: OTHER, by: "anna", via: "cli" }));
+	await pulseOf(mesh, ({ order }) => order === OTHER);
+	mesh.disk = "up";
+	await until("it is said again", () => safeties(mesh).includes("stopped"));
+	expect(notes.of("link-down")).toEqual([]);
+});
+
 test("HARM-46 it stays stopped through a restart and through beacons; core's release of that order, and only of that, opens it", async () => {
 	const folder = new NodeFolder();
 	const { mesh, agent } = await started(folder);

@@ -84,7 +84,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** Where each package may be imported; one that is not here may be imported nowhere. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/"],
-	aedes: ["broker/aedes.ts"],
+	aedes: ["broker/aedes.ts", "test/bench/bare-aedes.mjs"],
 	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
 	avr8js: ["firmware-bridge/virtual-board/"],
 	canonicalize: ["contracts/digest.ts"],

@@ -112,13 +112,24 @@ const pass = (ms: number): Promise<void> =>
 		setTimeout(resolve, ms);
 	});
 
-/** Acknowledgements per second with `window` in flight on each connection. */
-export const throughput = async (publishers: readonly Publisher[], window: number, seconds: number): Promise<number> => {
+/** One acknowledgement in so many is timed at full load: the loader must not become the bottleneck. */
+const SAMPLE_EVERY = 16;
+
+/** Acknowledgements per second with `window` in flight on each connection, and how long some of them took. */
+export const throughput = async (
+	publishers: readonly Publisher[],
+	window: number,
+	seconds: number,
+): Promise<{ readonly rate: number; readonly sampledMs: readonly number[] }> => {
+	const sampledMs: number[] = [];
+	let seen = 0;
 	let stopped = false;
 	for (const publisher of publishers) {
 		let due = 0;
-		publisher.onAck = () => {
+		publisher.onAck = (ms) => {
 			due += 1;
+			seen += 1;
+			if (seen % SAMPLE_EVERY === 0) sampledMs.push(ms);
 			// Refilled by quarters, so that the loader's own writes do not become the bottleneck.
 			if (due < window / 4 || stopped) return;
 			publisher.send(due);
@@ -134,7 +145,7 @@ export const throughput = async (publishers: readonly Publisher[], window: numbe
 	const rate = count / ((performance.now() - beganMs) / 1_000);
 	stopped = true;
 	await pass(300);
-	return rate;
+	return { rate, sampledMs };
 };
 
 /** Milliseconds to each PUBACK at a fixed rate per second. */

@@ -7,7 +7,12 @@ import { load } from "../../build/run-typescript.mjs";
 const { values, positionals } = parseArgs({ options: { json: { type: "boolean", default: false } }, allowPositionals: true });
 const say = (line) => process.stderr.write(`${line}\n`);
 const GROUPS = [
-	{ names: ["ingest.embedded", "puback.p50", "puback.p99"], run: async () => (await load("test/bench/wire.ts")).wireFigures(peer("mosquitto"), say) },
+	{
+		names: ["ingest.embedded", "ingest.library", "puback.full.p50", "puback.full.p99", "puback.p50", "puback.p99", "puback.p999"],
+		run: async () => (await load("test/bench/wire.ts")).wireFigures(peer("mosquitto"), say),
+	},
+	{ names: ["frozen.p99", "frozen.p99.mosquitto", "clients.1000"], run: async () => (await load("test/bench/crowd.ts")).crowdFigures(peer("mosquitto"), say) },
+	{ names: ["loss.kill9"], run: async () => (await load("test/bench/loss.ts")).lossFigures(say) },
 	{ names: ["command.p99"], run: async () => (await load("test/bench/command.ts")).commandFigures(say) },
 	{ names: ["up.ready", "agent.ready", "agent.rss"], run: async () => (await load("test/bench/processes.ts")).processFigures(say) },
 	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },

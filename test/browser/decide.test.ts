@@ -1,12 +1,15 @@
 // Shows how a person decides and stops on the page: approve, deny, too late, STOP; by mouse, by thumb and by keyboard only (RUN-26, TELL-26).
 import type { Page } from "playwright-core";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { DeskWorld } from "../core/http-desk.ts";
 import { Questions } from "./questions.ts";
 import { isLive, type Looks, linkTo, PHONE, servePage, shoot, TestBrowser, TOKEN, worldNow } from "./rig.ts";
 
 const opened: { close(): Promise<void> }[] = [];
+const browser = new TestBrowser();
+afterAll(() => browser.close());
 afterEach(async () => {
+	await browser.forget();
 	for (const thing of opened.splice(0).reverse()) await thing.close();
 });
 
@@ -28,8 +31,6 @@ const scene = async (looks: Looks, prepare: (questions: Questions) => void): Pro
 	world.mute.add("hexapod");
 	const api = await servePage(world);
 	opened.push(api);
-	const browser = new TestBrowser();
-	opened.push(browser);
 	const { page, complaints } = await browser.look(looks);
 	const questions = new Questions();
 	prepare(questions);
@@ -47,7 +48,7 @@ const cardOf = (page: Page, name: string) => page.getByRole("article", { name: `
 
 describe("a question", () => {
 	test("says what runs, on what, why, what it touches, how it is undone, and how long there is", async () => {
-		const { page } = await scene({ size: PHONE }, (questions) => questions.ask("process.stop", 125_000));
+		const { page, questions: asks } = await scene({ size: PHONE }, (questions) => questions.ask("process.stop", 125_000));
 		const text = await cardOf(page, "process.stop").textContent();
 		for (const part of [
 			"process.stop (service web)",
@@ -61,6 +62,7 @@ describe("a question", () => {
 		])
 			expect(text).toContain(part);
 		expect(await page.textContent("#sentence")).toContain("1 question waits for you");
+		expect(asks.seen).toEqual(["apr-000000000001"]);
 		await shoot(page, "approval-phone-light");
 	});
 
@@ -114,8 +116,8 @@ describe("a question", () => {
 		const { page, questions } = await scene({}, (asks) => asks.ask("process.stop", 4_000));
 		await page.getByRole("button", { name: "Approve process.stop on host" }).click();
 		const go = page.getByRole("button", { name: "Yes, run process.stop" });
-		await expect.poll(async () => ((await go.count()) === 0 ? true : await go.isDisabled()), { timeout: 15_000 }).toBe(true);
-		await expect.poll(() => page.textContent("#approvals"), { timeout: 15_000 }).toContain("expired: nobody decided in time, nothing was done");
+		await expect.poll(async () => ((await go.count()) === 0 ? true : await go.isDisabled())).toBe(true);
+		await expect.poll(() => page.textContent("#approvals")).toContain("expired: nobody decided in time, nothing was done");
 		expect(questions.sent).toEqual([]);
 		expect(await page.getByRole("dialog").count()).toBe(0);
 	});

@@ -1,12 +1,15 @@
 // Shows the page in a real browser: what a person sees and can reach, and that it says when it no longer knows (RUN-24, RUN-25, RUN-26).
 import type { Page } from "playwright-core";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { HttpApi } from "../../core/service/http.ts";
 import type { DeskWorld } from "../core/http-desk.ts";
 import { isLive, type Looks, linkTo, PHONE, servePage, shoot, TestBrowser, TOKEN, type Watched, worldNow } from "./rig.ts";
 
 const opened: { close(): Promise<void> }[] = [];
+const browser = new TestBrowser();
+afterAll(() => browser.close());
 afterEach(async () => {
+	await browser.forget();
 	for (const thing of opened.splice(0).reverse()) await thing.close();
 });
 
@@ -17,8 +20,6 @@ const serve = async (world: DeskWorld, port = 0): Promise<HttpApi> => {
 };
 
 const look = async (api: HttpApi, looks: Looks = {}): Promise<Watched> => {
-	const browser = new TestBrowser();
-	opened.push(browser);
 	const watched = await browser.look(looks);
 	await watched.page.goto(await linkTo(`http://127.0.0.1:${api.port}`, TOKEN));
 	await isLive(watched.page);
@@ -153,8 +154,6 @@ describe("what is no longer known", () => {
 
 	test("a browser that core does not know is told what to do, and comes in as soon as somebody opens a link in it", async () => {
 		const api = await serve(troubled());
-		const browser = new TestBrowser();
-		opened.push(browser);
 		const { page } = await browser.look();
 		const url = `http://127.0.0.1:${api.port}`;
 		await page.goto(`${url}/?link=spent-long-ago`);
@@ -171,8 +170,6 @@ describe("what is no longer known", () => {
 	test("a line that says nothing more is a line that is lost", async () => {
 		const world = troubled();
 		const api = await serve(world);
-		const browser = new TestBrowser();
-		opened.push(browser);
 		const { page } = await browser.look();
 		// The browser believes that it is connected: it is the beat that does not come.
 		await page.addInitScript("window.EventSource = class extends EventTarget { constructor() { super(); setTimeout(() => this.onopen?.(), 0); } close() {} };");

@@ -25,6 +25,8 @@ export interface Sent {
 export class Questions {
 	readonly rows: Question[] = [];
 	readonly sent: Sent[] = [];
+	/** Questions that the page said to have shown. */
+	readonly seen: string[] = [];
 
 	/** One more question; `withinMs`: how long there is to decide. */
 	ask(name: string, withinMs: number, undo: Question["undo"] = "left-as-found"): Question {
@@ -82,6 +84,10 @@ export class Questions {
 		const asked = route.request();
 		const path = new URL(asked.url()).pathname;
 		const body = asked.postDataJSON() as Readonly<Record<string, unknown>>;
+		if (path.endsWith("/seen")) {
+			this.seen.push(path.split("/")[2] ?? "");
+			return route.fulfill({ json: { schema: "orion.approval-seen/1" } });
+		}
 		this.sent.push({ path, body, key: asked.headers()["x-orion-page"] });
 		const [, , approval, verb] = path.split("/");
 		const row = this.rows.find((candidate) => candidate.approval === approval);

@@ -1,8 +1,7 @@
 // Connects tests to a real browser in front of the page: headless Chromium, a desk over the real engine, and whatever the browser complained about.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { bundlePage } from "../../build/page.mjs";
 import { peer } from "../../build/peers.mjs";
 import { type HttpApi, openHttp } from "../../core/service/http.ts";
@@ -37,22 +36,22 @@ export interface Watched {
 	readonly complaints: string[];
 }
 
-/** One browser with an empty profile; closed and removed by `close`. */
+/** One browser for a file of tests; each look is a profile of its own, empty, closed with `forget`. */
 export class TestBrowser {
-	readonly #profile = mkdtempSync(join(tmpdir(), "orion-browser-"));
+	#browser: Promise<Browser> | undefined;
 	readonly #contexts: BrowserContext[] = [];
 
-	async look(looks: Looks = {}): Promise<Watched> {
+	#launch(): Promise<Browser> {
 		const { command, env } = peer("chromium");
-		const context = await chromium.launchPersistentContext(join(this.#profile, String(this.#contexts.length)), {
-			executablePath: command,
-			env: Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
-			args: [...FLAGS],
-			viewport: looks.size ?? DESK,
-			colorScheme: looks.scheme ?? "light",
-		});
+		const said = Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+		return chromium.launch({ executablePath: command, env: said, args: [...FLAGS] });
+	}
+
+	async look(looks: Looks = {}): Promise<Watched> {
+		this.#browser ??= this.#launch();
+		const context = await (await this.#browser).newContext({ viewport: looks.size ?? DESK, colorScheme: looks.scheme ?? "light" });
 		this.#contexts.push(context);
-		const page = context.pages()[0] ?? (await context.newPage());
+		const page = await context.newPage();
 		const complaints: string[] = [];
 		page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
 		page.on("console", (said) => {
@@ -64,9 +63,13 @@ export class TestBrowser {
 		return { page, complaints };
 	}
 
-	async close(): Promise<void> {
+	async forget(): Promise<void> {
 		for (const context of this.#contexts.splice(0)) await context.close();
-		rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+	}
+
+	async close(): Promise<void> {
+		await this.forget();
+		await (await this.#browser)?.close();
 	}
 }
 

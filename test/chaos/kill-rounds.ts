@@ -18,6 +18,8 @@ export interface KillCounts {
 	readonly actionsDoneTwice: number;
 	readonly records: number;
 	readonly replayExit: number | null;
+	/** Neither beside the running mesh nor after its end was anything but 0. */
+	readonly auditExit: number | null;
 }
 
 /** Appends its pid to a file at each start: what counts how often it really was started. */
@@ -188,8 +190,12 @@ export const runKillRounds = async (options: { readonly rounds: number; readonly
 		const found = await verdict(mesh, load.acknowledged);
 		const { code } = await mesh.orion("replay", "--json");
 		const last = startsOf(mesh).at(-1);
-		const exit = { serviceStarts: startsOf(mesh).length, replayExit: code };
+		const running = (await mesh.orion("audit", "verify", "--json")).code;
+		const serviceStarts = startsOf(mesh).length;
 		await mesh.stop();
+		// Held against the log byte for byte, once nobody writes to it.
+		const stopped = (await mesh.orion("audit", "verify", "--json")).code;
+		const exit = { serviceStarts, replayExit: code, auditExit: running === 0 ? stopped : running };
 		if (last !== undefined) kill(last);
 		return {
 			rounds: options.rounds,
@@ -213,5 +219,6 @@ export const isClean = (counts: KillCounts): boolean =>
 	counts.twice === 0 &&
 	counts.actionsDoneTwice === 0 &&
 	counts.replayExit === 0 &&
+	counts.auditExit === 0 &&
 	counts.serviceStarts === counts.serviceKills + 1 &&
 	counts.acknowledged > 0;

@@ -1,23 +1,46 @@
-// `npm run chaos -- --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts.
+// `npm run chaos -- [kill|network|power ...] --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts as a table.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "20" }, seed: { type: "string" }, json: { type: "boolean", default: false } } });
+const { values, positionals } = parseArgs({
+	options: { rounds: { type: "string", default: "20" }, seed: { type: "string" }, json: { type: "boolean", default: false } },
+	allowPositionals: true,
+});
+const KINDS = {
+	kill: async () => {
+		const { isClean, runKillRounds } = await load("test/chaos/kill-rounds.ts");
+		return { run: runKillRounds, isGood: isClean };
+	},
+	network: async () => {
+		const { isAccountedFor, runNetworkRounds } = await load("test/chaos/network-rounds.ts");
+		return { run: runNetworkRounds, isGood: isAccountedFor };
+	},
+	power: async () => {
+		const { isKept, runPowerRounds } = await load("test/chaos/power-rounds.ts");
+		return { run: runPowerRounds, isGood: isKept };
+	},
+};
 const rounds = Number(values.rounds);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed)) {
-	process.stderr.write("usage: npm run chaos -- --rounds N [--seed S] [--json]\n");
+const kinds = positionals.length === 0 ? Object.keys(KINDS) : positionals;
+if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed) || kinds.some((kind) => KINDS[kind] === undefined)) {
+	process.stderr.write(`usage: npm run chaos -- [${Object.keys(KINDS).join("|")} ...] --rounds N [--seed S] [--json]\n`);
 	process.exit(2);
 }
 await bundle();
-const { isClean, runKillRounds } = await load("test/chaos/kill-rounds.ts");
-const beganMs = performance.now();
-const counts = await runKillRounds({ rounds, seed, say: (line) => process.stderr.write(`${line}\n`) });
-const result = { schema: "orion.chaos/1", seed, tookMs: Math.round(performance.now() - beganMs), ok: isClean(counts), ...counts };
-if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-else for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(20)}${value}\n`);
-if (!result.ok) {
-	process.stderr.write(`FAILED; repeat with: npm run chaos -- --rounds ${rounds} --seed ${seed}\n`);
-	process.exit(1);
+let ok = true;
+for (const kind of kinds) {
+	const { run, isGood } = await KINDS[kind]();
+	const beganMs = performance.now();
+	const counts = await run({ rounds, seed, say: (line) => process.stderr.write(`${kind}: ${line}\n`) });
+	const result = { schema: "orion.chaos/1", kind, seed, tookMs: Math.round(performance.now() - beganMs), ok: isGood(counts), ...counts };
+	if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+	else
+		for (const [name, value] of Object.entries(result))
+			process.stdout.write(`${name.padEnd(20)}${typeof value === "object" ? JSON.stringify(value) : value}\n`);
+	if (result.ok) continue;
+	ok = false;
+	process.stderr.write(`FAILED; repeat with: npm run chaos -- ${kind} --rounds ${rounds} --seed ${seed}\n`);
 }
+if (!ok) process.exitCode = 1;

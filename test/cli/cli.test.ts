@@ -1,4 +1,5 @@
 // Shows the command line: help and JSON shapes as promised, exit codes, what it says when something is wrong: TELL-7, RUN-3.
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +9,7 @@ import { fail } from "../../contracts/errors.ts";
 import { DeskWorld, hopeless, repaired } from "../core/http-desk.ts";
 import { apiOver, runHere, type TestApi, TOKEN } from "./host.ts";
 import { expectGolden, shapeOf } from "./shape.ts";
+import { VERBS } from "./verbs.ts";
 
 const apis: TestApi[] = [];
 const folders: string[] = [];
@@ -60,35 +62,7 @@ const troubled = (): DeskWorld => {
 	return world;
 };
 
-const COMMANDS = [
-	[],
-	["up"],
-	["broker"],
-	["status"],
-	["incidents"],
-	["incident"],
-	["incident", "show"],
-	["why"],
-	["retry"],
-	["stop"],
-	["cut"],
-	["release"],
-	["open"],
-	["explain"],
-	["explain", "safe-stop"],
-	["logs"],
-	["replay"],
-	["level"],
-	["node"],
-	["node", "add"],
-	["node", "ls"],
-	["node", "rm"],
-	["alert"],
-	["config"],
-	["config", "check"],
-	["config", "reload"],
-	["version"],
-];
+const COMMANDS = VERBS.map((verb) => (verb === "" ? [] : verb.split(" ")));
 
 describe("help", () => {
 	test.each(COMMANDS.map((path) => [path.join(" "), path] as const))("orion %s --help has examples, and is as it was", async (name, path) => {
@@ -243,7 +217,7 @@ describe("what it says when something is wrong", () => {
 		expect(await api.run(["why", "inc-ffffff"])).toMatchObject({
 			code: 1,
 			out: "",
-			err: expect.stringContaining("there is no incident, decision, action or event inc-ffffff"),
+			err: expect.stringContaining("there is no incident, decision, question, action or event inc-ffffff"),
 		});
 		expect(await api.run(["why", "inc-"])).toMatchObject({ code: 2, err: expect.stringContaining("Give more of it") });
 		expect(await api.run(["why", "99999"])).toMatchObject({ code: 1, err: expect.stringContaining("there is no record 99999") });

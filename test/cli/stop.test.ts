@@ -96,6 +96,7 @@ const nodeHere = async (node: string, handsOver: boolean): Promise<{ readonly da
 		clock: new VirtualTime().clock(),
 		random: { hex: () => "00112233445566aa", ratio: () => 0 },
 		safety: () => (latch.isLatched ? "stopped" : "alone"),
+		presence: () => false,
 		order: () => (handsOver ? Promise.resolve() : Promise.reject(new Error("no broker"))),
 	});
 	const socket = await openStopSocket({ path: join(data, "agent/stop.sock"), desk, clear: async () => undefined });

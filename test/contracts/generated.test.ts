@@ -65,6 +65,9 @@ describe("generated files", () => {
 			"core.bundle",
 			"envelope",
 			"kept.services",
+			"lease.end",
+			"lease.open",
+			"lease.renew",
 			"node.verdict",
 			"node.watermark",
 			"stop.order",
@@ -155,7 +158,9 @@ describe.each(SCHEMAS)("schema $name", ({ name, schema }) => {
 		}
 	});
 	test("is closed where an unknown field could hide something: commands, approvals, beacons, policies, configurations, files", () => {
-		const strict = /^(action\.command|approval\.|core\.beacon|core\.bundle|node\.watermark|policy\.(?!activated)|config\.|kept\.)/.test(name);
+		const strict = /^(action\.command|approval\.|core\.beacon|core\.bundle|node\.watermark|lease\.(?!opened|ended)|policy\.(?!activated)|config\.|kept\.)/.test(
+			name,
+		);
 		const open = parts.filter(([, part]) => part.properties !== undefined && part.additionalProperties !== false).map(([path]) => path);
 		if (strict) expect(open).toEqual([]);
 		else expect(open).toContain("");

@@ -143,6 +143,7 @@ describe("answers", () => {
 		] as const) {
 			const rig = new AskingRig().asked();
 			rig.answer("approve");
+			rig.tick(0);
 			rig.answer(stronger, { by: "bert" });
 			rig.tick(1);
 			expect([rig.ends(), rig.question().by, rig.state.actions]).toEqual([[end], "bert", {}]);
@@ -255,6 +256,55 @@ describe("how often", () => {
 		for (let index = 0; index < 9; index++) rig.flapping(`s${index}`);
 		expect(rig.all("dev.orion.approval.requested.v1").length).toBe(6);
 		expect(types(rig.feed("/nodes/pi-2", "dev.orion.process.flapping.v1", { service: "web", downs: 3, windowMs: 1_000 }))).toContain("approval.requested");
+	});
+});
+
+describe("taking it back (TELL-23)", () => {
+	const undo = (rig: AskingRig, source = "/core/operator") =>
+		rig.feed(source, "dev.orion.approval.undone.v1", { approval: rig.question().id, by: "anna", via: "cli" });
+	/** Approved, stopped, verified. */
+	const stopped = (): AskingRig => {
+		const rig = new AskingRig().asked();
+		rig.answer("approve");
+		rig.tick(1);
+		rig.receipt(rig.action(), "done");
+		rig.stopped();
+		rig.tick(3_000);
+		return rig;
+	};
+	test("what was stopped is started again, once, and done is done", () => {
+		const rig = stopped();
+		expect(types(undo(rig))).toEqual(["action.requested"]);
+		const [, back] = rig.all("dev.orion.action.requested.v1");
+		expect(back?.data).toMatchObject({ name: "process.restart", args: { service: "web" }, undoes: rig.question().id });
+		expect(back?.data.approval).toBeUndefined();
+		rig.receipt(rig.action(), "done");
+		expect(rig.question()).toMatchObject({ action: { end: "verified" }, undo: { id: back?.data.action, end: "verified" } });
+		undo(rig);
+		expect(rig.refusals()).toEqual(["used"]);
+		expect(rig.all("dev.orion.action.requested.v1").length).toBe(2);
+	});
+	test("nothing is taken back that did not run, is under way, at N0, on a node that is away, or because a node says so", () => {
+		const open = new AskingRig().asked();
+		undo(open);
+		open.answer("approve");
+		open.tick(1);
+		undo(open);
+		expect(open.refusals()).toEqual(["drift", "drift"]);
+		const rig = stopped();
+		expect(undo(rig, "/nodes/pi-1")).toEqual([]);
+		rig.level("N0");
+		undo(rig);
+		rig.level("N2");
+		rig.presence("pi-1", "lost", 2);
+		undo(rig);
+		expect(rig.refusals()).toEqual(["drift", "drift"]);
+		expect(rig.all("dev.orion.action.requested.v1").length).toBe(1);
+		const unknown = rig.feed("/core/operator", "dev.orion.approval.undone.v1", { approval: "apr-000000000000", by: "anna", via: "cli" });
+		expect(types(unknown)).toEqual(["approval.refused"]);
+	});
+	test("the card says before how it is taken back", () => {
+		expect(new AskingRig().asked().question().asked.undoSays).toContain("orion approvals undo");
 	});
 });
 

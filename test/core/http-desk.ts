@@ -12,6 +12,7 @@ import type { Level } from "../../core/policy.ts";
 import { approvalDesk } from "../../core/service/approvals-desk.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
 import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import { Quarantine } from "../../core/service/quarantine.ts";
 import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
 
@@ -216,6 +217,9 @@ export class DeskWorld {
 				this.input("/core/operator", "dev.orion.stop.requested.v1", { order, verb, node: target, nodes, by, via });
 				return { verb, order, nodes: nodes.map((node) => (this.mute.has(node) ? { node, ms: null, safety: "unknown" } : { node, ms: 3, safety: "stopped" })) };
 			},
+			openLease: async ({ node }) => fail("MOVER_NOT_HEARD", { node }),
+			renewLease: (node) => fail("MOVER_NOT_HEARD", { node }),
+			endLease: (node) => fail("MOVER_NOT_HEARD", { node }),
 			release: async (node, by, via) => {
 				const orders = (this.state.stops[node]?.orders ?? []).map(({ order }) => order);
 				if (orders.length === 0) return fail("STOP_NOT_HELD", { node });
@@ -251,6 +255,17 @@ export class DeskWorld {
 						},
 					},
 				},
+			}),
+			signAudit: async () => ok({ signedUpTo: this.head }),
+			quarantine: new Quarantine({
+				records: async (from, max) => this.records.slice(from - 1, from - 1 + max),
+				ends: () => ({ first: this.first, head: this.head }),
+				judge: (clientId, topic, bytes) => {
+					const parsed = parseEnvelope(bytes);
+					return parsed.ok ? ok({ identity: { node: clientId, clientId }, topic, envelope: parsed.value, bytes }) : parsed;
+				},
+				accept: async ({ envelope }) => ({ kind: "stored", position: this.take(envelope) }),
+				note: async (settled) => this.input("/core/operator", "dev.orion.quarantine.settled.v1", settled),
 			}),
 			reloadPolicy: async () => this.policyFault ?? ok({ hash: this.state.policyHash, changed: false }),
 		};

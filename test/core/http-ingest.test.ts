@@ -84,7 +84,7 @@ describe("a batch of events", () => {
 				answered = true;
 				return response.status;
 			});
-			await expect.poll(() => waiting.length).toBeGreaterThan(0);
+			await expect.poll(() => waiting.length, { timeout: 10_000 }).toBeGreaterThan(0);
 			expect(answered).toBe(false);
 			for (const go of waiting.splice(0)) go();
 			expect(await asked).toBe(201);

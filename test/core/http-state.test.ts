@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { NowView } from "../../core/service/views-now.ts";
 import { DeskWorld, hopeless, repaired } from "./http-desk.ts";
-import { openOver, type TestHttp } from "./http-rig.ts";
+import { openOver, type TestHttp, TOKEN } from "./http-rig.ts";
 
 interface Past {
 	readonly schema: string;
@@ -52,7 +52,10 @@ describe("/state/now", () => {
 
 	test("the gravest incident stands first, whatever came last", async () => {
 		const world = new DeskWorld();
-		for (const severity of ["info", "critical", "warning"] as const) world.alert(severity, severity);
+		for (const severity of ["critical", "warning", "info"] as const) {
+			world.alert(severity, severity);
+			world.tick(1_000);
+		}
 		const { body } = await (await openOver(world)).ask<NowView>("/state/now");
 		expect(body.incidents.rows.map(({ severity }) => severity)).toEqual(["critical", "warning", "info"]);
 	});
@@ -188,5 +191,24 @@ describe("nodes and actions", () => {
 			next = page.next;
 		}
 		expect(ids).toEqual(body.actions.map(({ id }) => id));
+	});
+});
+
+describe("the beat of a stream", () => {
+	test("comes as often as a page asks for, with the newest position, and is refused where it makes no sense", async () => {
+		const world = new DeskWorld();
+		const http = await openOver(world, { heartbeatMs: 3_600_000 });
+		for (const beat of ["0", "61", "x"]) expect([beat, (await http.ask(`/events?beat=${beat}`)).status]).toEqual([beat, 400]);
+		const ended = new AbortController();
+		const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(8_000)]);
+		const stream = await fetch(`${http.origin}/events?beat=1&types=incident`, { headers: { authorization: `Bearer ${TOKEN}` }, signal });
+		const decoder = new TextDecoder();
+		let text = "";
+		for await (const chunk of stream.body ?? []) {
+			text += decoder.decode(chunk, { stream: true });
+			if (text.includes("event: beat\n")) break;
+		}
+		ended.abort();
+		expect(text).toContain(`event: beat\ndata: {"head":${world.head}}\n\n`);
 	});
 });

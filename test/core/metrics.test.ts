@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Envelope } from "../../contracts/envelope.ts";
 import { Tally } from "../../core/service/tally.ts";
-import { type DeskWorld, hopeless, repaired } from "./http-desk.ts";
+import { DeskWorld, hopeless, repaired } from "./http-desk.ts";
 import { openOver } from "./http-rig.ts";
 import { lintMetrics, parseMetrics } from "./prometheus-text.ts";
 
@@ -29,6 +29,8 @@ describe("/metrics", () => {
 			"orion_action_outcomes_total",
 			"orion_node_up",
 			"orion_node_safe_mode",
+			"orion_approvals_pending",
+			"orion_approval_wait_seconds",
 			"orion_mqtt_clients",
 			"orion_build_info",
 		])
@@ -54,6 +56,32 @@ describe("/metrics", () => {
 		expect(reading("orion_decision_duration_seconds_count")).toBe(decisions);
 		const failed = await scrape(hopeless());
 		expect(failed.reading("orion_action_outcomes_total", { outcome: "not-verified" })).toBe(2);
+	});
+
+	test("questions are counted by their end; how long people take is known from their answers only", async () => {
+		const world = new DeskWorld();
+		world.node("host", ["web"]);
+		world.level("N3");
+		world.tick(1_000);
+		const runaway = { name: "service-runaway", severity: "error", summary: "it eats all memory", labels: { service: "web" } } as const;
+		world.input("/nodes/host", "dev.orion.alert.firing.v1", runaway);
+		expect((await scrape(world)).reading("orion_approvals_pending")).toBe(1);
+		world.tick(600_001);
+		const silent = await scrape(world);
+		expect(silent.reading("orion_approvals_pending")).toBe(0);
+		expect(silent.reading("orion_approval_outcomes_total", { outcome: "expired" })).toBe(1);
+		expect(silent.reading("orion_approval_wait_seconds_count")).toBe(0);
+		world.tick(1_800_001);
+		const again = world.records.findLast(({ envelope }) => envelope.type === "dev.orion.approval.requested.v1")?.envelope;
+		if (again?.type !== "dev.orion.approval.requested.v1") throw new Error("nobody was asked");
+		world.tick(20_000);
+		const denied = await world.desk().decideApproval({ approval: again.data.approval, verdict: "deny", by: "lars", via: "page" });
+		expect(denied.ok).toBe(true);
+		const answered = await scrape(world);
+		expect(answered.reading("orion_approval_outcomes_total", { outcome: "denied" })).toBe(1);
+		expect(answered.reading("orion_approval_wait_seconds_count")).toBe(1);
+		expect(answered.reading("orion_approval_wait_seconds_bucket", { le: "15" })).toBe(0);
+		expect(answered.reading("orion_approval_wait_seconds_bucket", { le: "30" })).toBe(1);
 	});
 
 	test("needs the token, and no incident, event or person ever becomes a label", async () => {

@@ -12,6 +12,7 @@ import { faultsOfStep, msUntilOff } from "./safe-stop-oracle.ts";
 const SMALL: MoverRules = {
 	timing: { loopLateAfterMs: 2, linkGoodForMs: 1, riseWithinMs: 2, holdForMs: 2, settleWithinMs: 2, leaseMaxMs: 2 },
 	rules: [
+		{ id: "obstacle", cause: "obstacle", in: "energised", graceMs: 1, action: "hold", clears: "itself", clearAfterMs: 2, says: "" },
 		{ id: "cut", cause: "cut", in: "any", graceMs: 0, action: "cut", clears: "presence", clearAfterMs: 0, says: "" },
 		{ id: "stop", cause: "stop", in: "any", graceMs: 0, action: "settle", clears: "release", clearAfterMs: 0, says: "" },
 		{ id: "tilt", cause: "tilt", in: "energised", graceMs: 1, action: "fault", clears: "presence", clearAfterMs: 1, says: "" },
@@ -19,7 +20,6 @@ const SMALL: MoverRules = {
 		{ id: "lease", cause: "lease-over", in: "energised", graceMs: 0, action: "hold", clears: "itself", clearAfterMs: 0, says: "" },
 		{ id: "link", cause: "link-silent", in: "energised", graceMs: 2, action: "hold", clears: "itself", clearAfterMs: 1, says: "" },
 		{ id: "late", cause: "loop-late", in: "energised", graceMs: 0, action: "hold", clears: "itself", clearAfterMs: 1, says: "" },
-		{ id: "obstacle", cause: "obstacle", in: "energised", graceMs: 1, action: "hold", clears: "itself", clearAfterMs: 2, says: "" },
 		{ id: "sitting", cause: "not-sitting", in: "unpowered", graceMs: 0, action: "inhibit", clears: "itself", clearAfterMs: 0, says: "" },
 	],
 };

@@ -185,6 +185,8 @@ describe("TELL-34 a full disk", () => {
 			files.capacityBytes = used(files) + leftBytes;
 			const code = await codeOf(enterAll(audit, log));
 			expect(["DISK_FULL", "nothing was refused"]).toContain(code);
+			// Nothing is left of a write that was cut short.
+			expect((await verifyFake(files)).findings).toEqual([]);
 			files.capacityBytes = Number.POSITIVE_INFINITY;
 			await enterAll(audit, log);
 			await audit.close();

@@ -206,10 +206,11 @@ describe("TELL-35 one who knows the format and makes the hashes anew", () => {
 });
 
 describe("TELL-31 a verifier that shares no code with this one", () => {
-	const folder = mkdtempSync(join(tmpdir(), "orion-audit-"));
-	afterAll(() => rmSync(folder, { recursive: true, force: true }));
+	let folder = "";
 	let files: FakeFiles;
+	afterAll(() => rmSync(folder, { recursive: true, force: true }));
 	beforeAll(async () => {
+		folder = mkdtempSync(join(tmpdir(), "orion-audit-"));
 		files = (await audited(25, { fileBytesMax: 600, signer: signerInto() })).files;
 	});
 	const python = (name: string, from: FakeFiles): string => {

@@ -58,6 +58,47 @@ describe("LOSS-7 a full disk", () => {
 		expect((await said(await openFake(files))).map((line) => line.slice(0, 3))).toEqual(["1 a", "2 c"]);
 	});
 
+	test("LOSS-43 what was cut short does not come back, by a power cut, at the end of a segment that the log has left", async () => {
+		const files = new FakeFiles();
+		const log = await openFake(files, { segmentBytesMax: 200 });
+		await log.append([plain("a".repeat(60))]);
+		files.capacityBytes = usedBytes(files) + 30;
+		expect(await codeOf(log.append([plain("b".repeat(60))]))).toBe("DISK_FULL");
+		files.capacityBytes = Number.POSITIVE_INFINITY;
+		await log.append([plain("c".repeat(150))]);
+		const after = files.afterPowerCut({ tornBytes: (_path, pendingBytes) => pendingBytes, names: "live" });
+		expect((await said(await openFake(after))).map((line) => line.slice(0, 3))).toEqual(["1 a", "2 c"]);
+	});
+
+	/** A segment that a full disk left half-made, and the older one with room for a short record. */
+	const halfMade = async () => {
+		const files = new FakeFiles();
+		const log = await openFake(files, { segmentBytesMax: 170 });
+		await log.append([plain("a".repeat(60))]);
+		files.capacityBytes = usedBytes(files) + 12;
+		expect(await codeOf(log.append([plain("b".repeat(80))]))).toBe("DISK_FULL");
+		files.capacityBytes = Number.POSITIVE_INFINITY;
+		return { files, log };
+	};
+
+	test("LOSS-43 no position has two places: a segment that was left half-made is finished before anything else is stored", async () => {
+		const { files, log } = await halfMade();
+		await log.append([plain("c")]);
+		await log.append([plain("d".repeat(80))]);
+		expect((await said(await openFake(files.afterKill()))).map((line) => line.slice(0, 3))).toEqual(["1 a", "2 c", "3 d"]);
+	});
+
+	test("LOSS-43 one that a start has removed is not there again after a power cut", async () => {
+		const { files, log } = await halfMade();
+		// Its name is on disk with the cursor's.
+		await log.setCursor("engine", 1);
+		const killed = files.afterKill();
+		const again = await openFake(killed, { segmentBytesMax: 170 });
+		// The mark of the first is on disk when the second is.
+		for (const says of ["c", "d"]) await again.append([plain(says)]);
+		expect((await said(await openFake(killed.afterPowerCut()))).map((line) => line.slice(0, 3))).toEqual(["1 a", "2 c", "3 d"]);
+	});
+
 	test("refuses a cursor and leaves it where it was", async () => {
 		const files = new FakeFiles();
 		const log = await openFake(files);

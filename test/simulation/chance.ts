@@ -44,6 +44,8 @@ export interface Faults {
 	readonly diskFullEveryMs: number;
 	readonly operatorEveryMs: number;
 	readonly alertEveryMs: number;
+	/** A person looks at what is asked. */
+	readonly personEveryMs: number;
 	/** Shares of starts of core. */
 	readonly otherCode: number;
 	readonly otherPolicy: number;
@@ -66,6 +68,7 @@ export const faultsOf = (chance: Chance): Faults => ({
 	diskFullEveryMs: every(chance, 120_000),
 	operatorEveryMs: every(chance, 90_000),
 	alertEveryMs: every(chance, 40_000),
+	personEveryMs: every(chance, 8_000),
 	otherCode: chance.share(0.5),
 	otherPolicy: chance.share(0.5),
 	hostReboots: chance.share(0.5),

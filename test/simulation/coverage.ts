@@ -38,4 +38,6 @@ export const KNOWN: readonly string[] = [
 	...["requested", "dispatched", "unknown", "verifying"].flatMap((phase) => [`action.dispatched ${phase}`, `action.undelivered ${phase}`]),
 	...["none", "dispatched", "verifying"].flatMap((phase) => [`level.set ${phase}`, `policy.activated ${phase}`]),
 	"engine.started requested",
+	"approval.decided none",
+	"approval.decided dispatched",
 ];

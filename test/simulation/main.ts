@@ -24,7 +24,7 @@ const timeless = (records: readonly Recorded[]): readonly string[] => {
 		if (!names.has(id)) names.set(id, `#${names.size}`);
 		return names.get(id) ?? id;
 	};
-	const id = /\b(?:(?:inc|dec|act)-[0-9a-f]{6,}|[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21})\b/g;
+	const id = /\b(?:(?:inc|dec|act|apr)-[0-9a-f]{6,}|[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21})\b/g;
 	return records.map(({ envelope }) => {
 		const { time: _time, recordedtime: _recorded, traceparent: _trace, ...rest } = envelope;
 		const data =
@@ -32,7 +32,9 @@ const timeless = (records: readonly Recorded[]): readonly string[] => {
 				? { ...envelope.data, wallMs: 0 }
 				: envelope.type === "dev.orion.action.dispatched.v1"
 					? { ...envelope.data, jws: "" }
-					: envelope.data;
+					: envelope.type === "dev.orion.approval.requested.v1"
+						? { ...envelope.data, decideBy: "" }
+						: envelope.data;
 		return JSON.stringify({ ...rest, data } as Envelope).replace(id, named);
 	});
 };
@@ -48,6 +50,8 @@ export interface Ran {
 	readonly starts: number;
 	readonly executions: number;
 	readonly repaired: number;
+	/** Actions that ran because a person said so. */
+	readonly approved: number;
 	readonly coverage: Coverage;
 	readonly failures: readonly { readonly seed: number; readonly error: Error }[];
 }
@@ -64,7 +68,7 @@ export const runSeeds = async ({ firstSeed, seeds, say = () => undefined, failur
 	const coverage = new Coverage();
 	const given = policies();
 	const failures: { seed: number; error: Error }[] = [];
-	const sum = { records: 0, starts: 0, executions: 0, repaired: 0 };
+	const sum = { records: 0, starts: 0, executions: 0, repaired: 0, approved: 0 };
 	let ran = 0;
 	for (let seed = firstSeed; seed < firstSeed + seeds && failures.length < failuresMax; seed++) {
 		ran += 1;
@@ -92,6 +96,7 @@ export const runSeeds = async ({ firstSeed, seeds, say = () => undefined, failur
 		}
 		sum.records += world.records.length;
 		sum.starts += world.starts;
+		sum.approved += world.oracles.approvals.used;
 		sum.executions += world.oracles.executions.size;
 		sum.repaired += world.records.filter(({ envelope }) => envelope.type === "dev.orion.incident.resolved.v1" && envelope.data.how === "repaired").length;
 		if (ran % 100 === 0) say(`${ran} of ${seeds} seeds`);

@@ -19,6 +19,8 @@ export interface Letter {
 
 interface SimService {
 	running: boolean;
+	/** Stopped by a command: it stays so until another one starts it. */
+	stopped: boolean;
 	/** What a restart brings: it runs, it ends again soon, or now one and now the other. */
 	kind: "sound" | "broken" | "flaky";
 	pid: number;
@@ -64,7 +66,7 @@ export class SimNode {
 	constructor(options: NodeOptions) {
 		this.#options = options;
 		this.name = options.name;
-		for (const service of options.services) this.services.set(service, { running: true, kind: "sound", pid: 1, by: undefined, downsMs: [] });
+		for (const service of options.services) this.services.set(service, { running: true, stopped: false, kind: "sound", pid: 1, by: undefined, downsMs: [] });
 	}
 
 	get session(): string {
@@ -104,10 +106,19 @@ export class SimNode {
 		this.#conn += 1;
 		this.#emit("dev.orion.node.state.v1", { state: "ready", session: this.#session, conn: this.#conn }, "safety");
 		const services = [...this.services.keys()];
-		const said = { role: "node" as const, version: "1", capabilities: ["process"], actions: ["process.restart"], services, contracts: 1, keyId: "k" };
+		const said = {
+			role: "node" as const,
+			version: "1",
+			capabilities: ["process"],
+			actions: ["process.restart", "process.stop"],
+			services,
+			contracts: 1,
+			keyId: "k",
+		};
 		this.#emit("dev.orion.node.about.v1", said, "event");
-		for (const [name, { running, pid, downsMs }] of this.services) {
+		for (const [name, { running, stopped, pid, downsMs }] of this.services) {
 			if (running) this.#emit("dev.orion.process.up.v1", { service: name, pid, startTicks: pid, how: "running", starts: pid }, "event");
+			else if (stopped) this.#emit("dev.orion.process.stopped.v1", { service: name, why: "action" }, "event");
 			else this.#emit("dev.orion.process.down.v1", { service: name, cause: "exited", exitCode: 1, downs: Math.max(1, downsMs.length) }, "event");
 		}
 	}
@@ -145,8 +156,9 @@ export class SimNode {
 		);
 	}
 
-	alert(name: string, firing: boolean): void {
-		const data = { name, severity: "warning" as const, summary: "simulated" };
+	alert(name: string, firing: boolean, service?: string): void {
+		const labels = service === undefined ? {} : { labels: { service } };
+		const data = { name, severity: "warning" as const, summary: "simulated", ...labels };
 		this.#emit(firing ? "dev.orion.alert.firing.v1" : "dev.orion.alert.resolved.v1", data, "event");
 	}
 
@@ -178,7 +190,7 @@ export class SimNode {
 			session: this.#session,
 			nowTick: this.tick,
 			safety: this.linked ? ("working" as const) : ("alone" as const),
-			actions: { "process.restart": { service: services } },
+			actions: { "process.restart": { service: services }, "process.stop": { service: services } },
 			policies: this.#heard.policies,
 			running: this.#running,
 			runningMax: 16,
@@ -201,13 +213,26 @@ export class SimNode {
 		this.#running.push(command);
 		time.after(chance.whole(10, 1_500), () => {
 			if (!this.alive || life !== this.#life) return;
-			const starts = this.#restart(command, name);
+			const works = action === "process.stop" ? this.#stop(command, name) : this.#restart(command, name);
 			time.after(chance.whole(10, 1_500), () => {
 				if (!this.alive || life !== this.#life) return;
 				this.#running = this.#running.filter((one) => one !== command);
-				this.#finish(command, action, starts ? "done" : "failed");
+				this.#finish(command, action, works ? "done" : "failed");
 			});
 		});
+	}
+
+	/** Its watcher has nothing to complain of any more, in most cases. */
+	#stop(command: string, name: string): boolean {
+		const service = this.services.get(name);
+		if (service === undefined) return false;
+		this.#options.effect(command);
+		service.by = command;
+		service.running = false;
+		service.stopped = true;
+		this.#emit("dev.orion.process.stopped.v1", { service: name, why: "action", action: command }, "event");
+		if (this.#options.chance.hits(0.7)) this.alert("service-runaway", false);
+		return true;
 	}
 
 	#restart(command: string, name: string): boolean {
@@ -219,6 +244,7 @@ export class SimNode {
 		const works = service.kind === "sound" || (service.kind === "flaky" && chance.hits(0.5));
 		if (!works && chance.hits(0.3)) return false;
 		service.running = true;
+		service.stopped = false;
 		service.pid += 1;
 		this.#emit(
 			"dev.orion.process.up.v1",

@@ -26,6 +26,20 @@ const good = (): readonly Recorded[] => {
 	return rig.records;
 };
 
+/** Asked, seen by nobody, approved, stopped. */
+const approved = (): readonly Recorded[] => {
+	const rig = new EngineRig({ level: "N3" });
+	rig.tick(1_000);
+	rig.alert("service-runaway", "pi-1", { labels: { service: "web" } });
+	const [question] = Object.values(rig.state.approvals);
+	if (question === undefined) throw new Error("nobody was asked");
+	const { id: approval, asked } = question;
+	rig.feed("/core/operator", "dev.orion.approval.decided.v1", { approval, verdict: "approve", boundHash: asked.boundHash, by: "anna", via: "cli" });
+	rig.tick(1);
+	rig.dispatched(rig.action());
+	return rig.records;
+};
+
 const read = (records: readonly Recorded[]): string => {
 	const oracles = new Oracles();
 	try {
@@ -110,7 +124,30 @@ const BAD: readonly (readonly [name: string, promise: string, spoil: Spoil])[] =
 	],
 ];
 
+const BAD_APPROVALS: readonly (readonly [name: string, promise: string, spoil: Spoil])[] = [
+	["a question that no decision asks", "HARM-30", changed("decision.made", { verdict: "wait" })],
+	["a yes to something else", "HARM-32", changed("approval.decided", { boundHash: `sha256:${"0".repeat(64)}` })],
+	["a yes from a node", "HARM-32", changed("approval.decided", {}, { source: "/nodes/pi-1" })],
+	["no answer at all", "HARM-32", hidden("approval.decided")],
+	["a no for a yes", "HARM-32", changed("approval.decided", { verdict: "deny" })],
+	["a yes that came too late", "HARM-32", changed("approval.requested", { decideByEngineMs: 1_000 })],
+	["a yes that is too old", "HARM-37", changed("approval.requested", { executeWithinMs: 0 })],
+	["an end without an approval", "HARM-39", changed("approval.closed", { end: "superseded" })],
+	["an action without its end", "HARM-39", hidden("approval.closed")],
+	["another action than was asked for", "HARM-35", changed("approval.requested", { args: { service: "db" } })],
+	["another session", "HARM-36", changed("approval.requested", { session: "9.00112233445566aa" })],
+	["an action that nobody asked for", "HARM-32", hidden("approval.requested")],
+	["an approval that is left out", "HARM-1", changed("action.requested", { approval: undefined })],
+	["another level", "HARM-1", changed("level.set", { level: "N2" })],
+];
+
 describe("the oracles", () => {
+	test("find nothing in a good log of an approval", () => {
+		expect(read(approved())).toBe("");
+	});
+	test.each(BAD_APPROVALS)("%s breaks %s", (_name, promise, spoil) => {
+		expect(read(spoil(approved()))).toMatch(new RegExp(`^(${promise}|TELL-20) `));
+	});
 	test("find nothing in a good log", () => {
 		expect(read(good())).toBe("");
 	});

@@ -2,6 +2,7 @@
 import type { Envelope } from "../../contracts/envelope.ts";
 import type { Level, Policy } from "../../core/policy.ts";
 import { isOutput, type Recorded } from "../../core/record.ts";
+import { ApprovalOracles, type At } from "./approval-oracles.ts";
 
 /** What was in force from a position on. */
 interface Since<T> {
@@ -44,6 +45,7 @@ export class Oracles {
 	readonly #batches = new Map<number, number>();
 	readonly #ids = new Set<string>();
 	readonly executions = new Map<string, number>();
+	readonly approvals = new ApprovalOracles((holds, promise, what) => this.#must(holds, promise, what));
 	#last = 0;
 
 	/** An effect happened at a node. */
@@ -66,6 +68,15 @@ export class Oracles {
 
 	#must(holds: boolean, promise: string, what: string): asserts holds {
 		if (!holds) throw new Error(`${promise} at record ${this.#last}: ${what}`);
+	}
+
+	#at(cause: number): At {
+		return {
+			cause,
+			engineMs: inForce(this.#times, cause) ?? 0,
+			level: inForce(this.#levels, cause) ?? "N0",
+			policy: inForce(this.#policies, cause),
+		};
 	}
 
 	#input(position: number, envelope: Envelope): void {
@@ -94,6 +105,9 @@ export class Oracles {
 				if (action !== undefined && envelope.data.phase === "done") action.done = true;
 				break;
 			}
+			case "dev.orion.approval.decided.v1":
+				this.approvals.answers(position, envelope, inForce(this.#times, position) ?? 0);
+				break;
 			case "dev.orion.quarantine.entry.v1":
 				this.#must(false, "LOSS-4", `${envelope.data.identity} was quarantined: ${envelope.data.detail}`);
 				break;
@@ -121,6 +135,12 @@ export class Oracles {
 				break;
 			case "dev.orion.action.requested.v1":
 				this.#requests(envelope, cause);
+				break;
+			case "dev.orion.approval.requested.v1":
+				this.approvals.asks(envelope, this.#decisions.get(envelope.data.decision)?.verdict);
+				break;
+			case "dev.orion.approval.closed.v1":
+				this.approvals.closes(envelope, this.#at(cause));
 				break;
 			case "dev.orion.outcome.verified.v1":
 				this.#verifies(envelope);
@@ -162,24 +182,29 @@ export class Oracles {
 		this.#decisions.set(data.decision, { incident: data.incident, verdict: data.verdict, cause, node: data.node, action: data.action });
 	}
 
-	#requests({ data, policyhash }: Envelope<"dev.orion.action.requested.v1">, cause: number): void {
-		const decision = this.#decisions.get(data.decision);
-		const policy = inForce(this.#policies, cause);
-		const level = inForce(this.#levels, cause) ?? "N0";
-		this.#must(decision !== undefined, "HARM-1", `${data.action} has no decision`);
+	/** By itself: the decision is of the same moment, and the gate lets it act. */
+	#runsByItself({ data }: Envelope<"dev.orion.action.requested.v1">, decision: Decided, { cause, level, policy }: At): void {
 		this.#must(
 			decision.verdict === "act" && decision.cause === cause,
 			"HARM-1",
 			`${data.action} rests on ${data.decision}, which says ${decision.verdict} (cause ${decision.cause})`,
 		);
+		const rule = policy?.actions.find(({ id }) => id === data.name);
+		const gate = policy?.gate.find((row) => row.level.includes(level) && row.risk.includes(rule?.risk ?? "RISKY"));
+		this.#must(gate?.verdict === "act" && level !== "N0" && rule?.risk === "SAFE", "HARM-2", `${data.name} at ${level}: the gate says ${gate?.verdict}`);
+	}
+
+	#requests(envelope: Envelope<"dev.orion.action.requested.v1">, cause: number): void {
+		const { data, policyhash } = envelope;
+		const decision = this.#decisions.get(data.decision);
+		this.#must(decision !== undefined, "HARM-1", `${data.action} has no decision`);
 		this.#must(
 			decision.incident === data.incident && decision.node === data.node && decision.action === data.name,
 			"TELL-5",
 			`${data.action} is another one than ${data.decision} speaks of`,
 		);
-		const rule = policy?.actions.find(({ id }) => id === data.name);
-		const gate = policy?.gate.find((row) => row.level.includes(level) && row.risk.includes(rule?.risk ?? "RISKY"));
-		this.#must(gate?.verdict === "act" && level !== "N0" && rule?.risk === "SAFE", "HARM-2", `${data.name} at ${level}: the gate says ${gate?.verdict}`);
+		if (data.approval === undefined) this.#runsByItself(envelope, decision, this.#at(cause));
+		else this.approvals.runs(data.approval, envelope, this.#at(cause));
 		this.#must(data.policyHash === policyhash, "HARM-1", `${data.action} names another policy than the one in force`);
 		this.#must(!this.#actions.has(data.action), "HARM-3", `${data.action} was requested before`);
 		const target = `${data.name} ${data.node} ${JSON.stringify(data.args)}`;

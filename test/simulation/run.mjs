@@ -13,9 +13,11 @@ const { runSeeds } = await load("test/simulation/main.ts");
 const beganMs = performance.now();
 const ran = await runSeeds({ firstSeed, seeds, say: (line) => process.stderr.write(`${line}\n`) });
 const took = ((performance.now() - beganMs) / 1_000).toFixed(1);
-const { coverage, failures, records, starts, executions, repaired } = ran;
+const { coverage, failures, records, starts, executions, repaired, approved } = ran;
 if (values.seed === undefined) for (const [pair, count] of [...coverage.counts].sort()) process.stdout.write(`${String(count).padStart(9)}  ${pair}\n`);
-process.stdout.write(`${ran.seeds} seeds, ${records} records, ${starts} starts of core, ${executions} effects, ${repaired} repairs, ${took} s\n`);
+process.stdout.write(
+	`${ran.seeds} seeds, ${records} records, ${starts} starts of core, ${executions} effects, ${repaired} repairs, ${approved} approved, ${took} s\n`,
+);
 for (const { seed, error } of failures) process.stdout.write(`FAILED ${error.stack}\n  npm run sim -- --seed ${seed}\n`);
 // A floor only for runs that are long enough to reach it.
 const missing = seeds >= 200 ? coverage.missing() : [];

@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import { runSeeds } from "./main.ts";
 
 test("200 seeds: no promise is broken, everything that can happen to an action happens", { timeout: 180_000 }, async () => {
-	const { failures, coverage, executions, repaired, starts } = await runSeeds({ firstSeed: 1, seeds: 200 });
+	const { failures, coverage, executions, repaired, approved, starts } = await runSeeds({ firstSeed: 1, seeds: 200 });
 	expect(failures.map(({ seed, error }) => `npm run sim -- --seed ${seed}: ${error.message}`)).toEqual([]);
 	expect(coverage.missing()).toEqual([]);
+	expect(approved).toBeGreaterThan(20);
 	for (const count of [executions, repaired, starts]) expect(count).toBeGreaterThan(300);
 });
 

@@ -2,8 +2,9 @@
 import type { Envelope } from "../../contracts/envelope.ts";
 import { step } from "../../core/engine.ts";
 import { Replay } from "../../core/memory/replay.ts";
+import type { Level } from "../../core/policy.ts";
 import type { Recorded } from "../../core/record.ts";
-import { coreEnvelope, parseStored } from "../../core/service/journal.ts";
+import { parseStored } from "../../core/service/journal.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import { type EngineState, openIncidents } from "../../core/state.ts";
 import { CoreProcess } from "../support/core.ts";
@@ -16,6 +17,7 @@ import { type Left, mustAgree } from "./memory-of-runs.ts";
 import { type Letter, SimNode } from "./node.ts";
 import { Oracles } from "./oracles.ts";
 import { observingStep } from "./other-code.ts";
+import { alertAt, answers, operatorNote } from "./people.ts";
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 const KEEPALIVE_MS = 5_000;
@@ -38,6 +40,7 @@ export class SimWorld {
 	/** The wall clock's own chance, so that it changes nothing else. */
 	readonly #wallChance: Chance;
 	readonly #faults: Faults;
+	readonly #firstLevel: Level;
 	readonly host = new VirtualHost();
 	readonly disk = new VirtualDisk({ now: () => this.host.time.nowMs });
 	readonly oracles = new Oracles();
@@ -59,6 +62,7 @@ export class SimWorld {
 		this.#chance = new Chance(options.seed);
 		this.#wallChance = new Chance(options.seed ^ 0x5f3759df ^ (options.wallShiftMs === 0 ? 0 : 1));
 		this.#faults = faultsOf(this.#chance);
+		this.#firstLevel = this.#chance.pick(["N2", "N3"]);
 		this.host.quality = this.#faults.wallSynced ? "synced" : "unsynced";
 		this.host.wallOffsetMs += options.wallShiftMs;
 		this.nodes = ["pi-1", "pi-2"].map((name) => {
@@ -109,7 +113,7 @@ export class SimWorld {
 			policy,
 			code: otherCode ? "other" : "0.1.0",
 			term: this.#term,
-			...(this.#starts === 1 || !this.#faulty ? { level: "N2" } : {}),
+			...(this.#starts === 1 ? { level: this.#firstLevel } : this.#faulty ? {} : { level: "N2" }),
 			delivery: { deliver: (node, topic, bytes) => this.#toNode(node, topic, bytes) },
 			step: (state, input) => {
 				if (input.envelope.type === "dev.orion.engine.started.v1") this.#recovered(state, input);
@@ -250,13 +254,23 @@ export class SimWorld {
 	// ---- faults
 
 	#plan(): void {
-		const { serviceEndsEveryMs, agentEndsEveryMs, linkEndsEveryMs, coreEndsEveryMs, diskFullEveryMs, operatorEveryMs, alertEveryMs, wallSynced } = this.#faults;
+		const {
+			serviceEndsEveryMs,
+			agentEndsEveryMs,
+			linkEndsEveryMs,
+			coreEndsEveryMs,
+			diskFullEveryMs,
+			operatorEveryMs,
+			alertEveryMs,
+			personEveryMs,
+			wallSynced,
+		} = this.#faults;
 		const chance = this.#chance;
 		const node = (): SimNode => chance.pick(this.nodes as readonly [SimNode, ...SimNode[]]);
 		this.#often(serviceEndsEveryMs, () => node().serviceEnds(chance.pick(["web", "db"])));
 		this.#often(alertEveryMs, () => {
 			const one = node();
-			if (one.alive) one.alert(chance.pick(["disk", "fan"]), chance.hits(0.5));
+			if (one.alive) alertAt(chance, one);
 		});
 		this.#often(agentEndsEveryMs, () => {
 			const one = node();
@@ -278,7 +292,8 @@ export class SimWorld {
 			this.#full(true);
 			this.host.time.after(chance.whole(100, 20_000), () => this.#full(false));
 		});
-		this.#often(operatorEveryMs, () => this.#operator());
+		this.#often(operatorEveryMs, () => this.#record([operatorNote(chance, this.#options.policies)]));
+		this.#often(personEveryMs, () => this.#record(answers(chance, Object.values(this.#core?.shell.state.approvals ?? {}))));
 		if (wallSynced) return;
 		const steps = (): void => {
 			this.host.wallOffsetMs = this.#options.wallShiftMs + this.#wallChance.whole(-40, 40) * YEAR_MS + Date.UTC(2026, 0, 2);
@@ -302,22 +317,8 @@ export class SimWorld {
 		this.host.files.full = full;
 	}
 
-	#operator(): void {
-		const core = this.#core;
-		if (core === undefined) return;
-		const note = this.#chance.hits(0.7)
-			? coreEnvelope(MESH, 0, "/core/operator", "dev.orion.level.set.v1", { level: this.#chance.pick(["N0", "N2", "N2", "N3"]), by: "simulated" })
-			: this.#policyNews();
-		core.journal.append([{ envelope: note }]).catch(() => undefined);
-	}
-
-	#policyNews(): Envelope {
-		const { hash, content, files } = this.#chance.pick(this.#options.policies);
-		return coreEnvelope(MESH, 0, "/core/policy", "dev.orion.policy.activated.v1", {
-			hash,
-			content: content as unknown as Record<string, never>,
-			files: [...files],
-		});
+	#record(envelopes: readonly Envelope[]): void {
+		if (envelopes.length > 0) this.#core?.journal.append(envelopes.map((envelope) => ({ envelope }))).catch(() => undefined);
 	}
 
 	// ---- oracles
@@ -355,7 +356,7 @@ export class SimWorld {
 		this.#cut.clear();
 		for (const node of this.nodes) {
 			if (!node.alive) node.start();
-			for (const name of ["disk", "fan"]) node.alert(name, false);
+			for (const name of ["disk", "fan", "service-runaway"]) node.alert(name, false);
 			for (const service of node.services.values()) if (service.kind === "flaky") service.kind = "sound";
 		}
 		const core = this.#core;

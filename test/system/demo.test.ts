@@ -34,7 +34,7 @@ test("told whole: observed, repaired, given up, quarantined, survived, explained
 		err,
 	).toEqual([]);
 	expect(told).toMatchObject({ schema: "orion.demo/1", ok: true });
-	expect(told.steps.map(({ id }) => id)).toEqual(["observe", "repair", "repair-again", "give-up", "quarantine", "alone", "survive", "explain"]);
+	expect(told.steps.map(({ id }) => id)).toEqual(["observe", "repair", "repair-again", "give-up", "ask", "quarantine", "alone", "survive", "explain"]);
 	expect(told.steps.find(({ id }) => id === "survive")?.figures["executions"]).toBe(1);
 	expect(code).toBe(0);
 	expect(readdirSync(temp)).toEqual([]);

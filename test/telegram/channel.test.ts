@@ -1,4 +1,4 @@
-// Shows that a chat answers asks for its admins and for nobody else, once, in time, and that its messages always end without live buttons: HARM-36 HARM-37.
+// Shows that a chat answers asks for its admins and for nobody else, once, in time, and that its messages always end without live buttons: HARM-93 HARM-94.
 import { afterEach, describe, expect, test } from "vitest";
 import { until } from "../support/mesh.ts";
 import { ANNA, BERT, type Chat, MALLORY, openChat } from "./rig.ts";

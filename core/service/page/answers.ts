@@ -31,7 +31,8 @@ export interface ApprovalRow {
 	readonly via?: string;
 	readonly said?: string;
 	readonly decidedAt?: string;
-	readonly outcome?: { readonly action: string; readonly end?: string };
+	/** end: "under-way" until it has one. */
+	readonly outcome?: { readonly action: string; readonly end: string; readonly undone?: string };
 }
 
 export interface ApprovalsView {

@@ -106,11 +106,13 @@ const ENDS: Readonly<Record<ApprovalRow["status"], string>> = {
 	void: "void: what it was about has changed, nothing was done",
 };
 
+const undone = ({ outcome }: ApprovalRow): string => (outcome?.undone === undefined ? "" : `, ${outcome.undone}`);
+
 /** A question that is over, in one line. */
 export const endedApproval = (row: ApprovalRow): HTMLElement => {
 	const by = row.by === undefined ? "" : ` by ${row.by}${row.via === undefined ? "" : ` (${row.via})`}`;
 	const why = row.said === undefined || row.said === "" ? "" : `: ${row.said}`;
-	const outcome = row.outcome === undefined ? "" : ` ${row.outcome.end === undefined ? "It runs." : `It ended ${row.outcome.end}.`}`;
+	const outcome = row.outcome === undefined ? "" : row.outcome.end === "under-way" ? " It is under way." : ` It ended ${row.outcome.end}${undone(row)}.`;
 	return el(
 		"p",
 		{ class: "dim" },

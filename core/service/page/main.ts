@@ -76,8 +76,13 @@ const showApprovals = (rows: readonly ApprovalRow[], atMs: number): void => {
 		.slice(0, ENDED_SHOWN);
 	const holder = byId("approvals");
 	const known = new Set([...holder.children].map((child) => (child instanceof HTMLElement ? child.dataset["key"] : undefined)));
-	for (const row of open) if (!known.has(row.approval)) say(`${row.name} on ${row.node} waits for your decision`);
+	for (const row of open.filter(({ approval }) => !known.has(approval))) {
+		// That somebody had it before his eyes is a record, too; whether it is kept decides nothing.
+		void link.post(`/approvals/${encodeURIComponent(row.approval)}/seen`, { by: link.by, via: "page" }).catch(() => undefined);
+		say(`${row.name} on ${row.node} waits for your decision`);
+	}
 	show(byId("approvals-section"), open.length + ended.length > 0);
+	setText(byId("approvals-title"), open.length > 0 ? "Waits for you" : "Was asked lately");
 	keepRows(
 		holder,
 		[...open, ...ended],
@@ -163,7 +168,7 @@ const stopSays = ({ nodes }: StopAnswer): string =>
 		? "Stop was sent. No node that moves anything is here."
 		: `Stop: ${[...nodes]
 				.sort((left, right) => Number(left.ms !== null) - Number(right.ms !== null))
-				.map(({ node, ms, safety }) => (ms === null ? `${node} did NOT answer` : `${node} ${safety} after ${ms} ms`))
+				.map(({ node, ms, safety }) => (ms === null ? `${node} did NOT answer` : `${node} ${safety} after ${Math.max(1, Math.round(ms))} ms`))
 				.join("; ")}`;
 
 const tellStop = (text: string): void => {

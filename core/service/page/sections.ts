@@ -3,14 +3,14 @@ import type { HistoryView, Latch, NodeRow, NowView } from "./answers.ts";
 import { byId, code, el, keepRows, setText, show } from "./element.ts";
 import { age, clock } from "./times.ts";
 
-const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`;
+const percent = (ratio: number): string => `${Math.round(ratio * 100)}\u00a0%`;
 
 const measured = ({ cpuRatio, memoryUsedRatio, diskUsedRatioMax, temperatureMaxCelsius }: NodeRow): string =>
 	[
 		cpuRatio === undefined ? undefined : `cpu ${percent(cpuRatio)}`,
 		memoryUsedRatio === undefined ? undefined : `memory ${percent(memoryUsedRatio)}`,
 		diskUsedRatioMax === undefined ? undefined : `fullest disk ${percent(diskUsedRatioMax)}`,
-		temperatureMaxCelsius === undefined ? undefined : `${Math.round(temperatureMaxCelsius)} °C`,
+		temperatureMaxCelsius === undefined ? undefined : `${Math.round(temperatureMaxCelsius)}\u00a0°C`,
 	]
 		.filter((part) => part !== undefined)
 		.join(", ");

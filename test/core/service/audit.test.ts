@@ -70,6 +70,18 @@ describe("TELL-31 checkpoints", () => {
 		expect(await verifyFake(files, { ...beside(log), enteredUpTo: enteredUpTo(log) })).toMatchObject({ entries: 3_500, checkpoints: 4, findings: [] });
 	});
 
+	test("are signed over everything at once when somebody asks; a full disk is said", async () => {
+		const { store, add, audit, files } = await begun();
+		await add(7);
+		expect(await audit.sign()).toEqual({ ok: true, value: { signedUpTo: 7 } });
+		expect(await audit.sign()).toEqual({ ok: true, value: { signedUpTo: 7 } });
+		await add(1);
+		await audit.entered(8);
+		files.capacityBytes = used(files);
+		expect(await audit.sign()).toMatchObject({ ok: false, fault: { code: "DISK_FULL" } });
+		expect(store.signedUpTo).toBe(7);
+	});
+
 	test("at the end everything is entered and signed, and the log knows it", async () => {
 		const { store, log, audit } = await begun();
 		await log.append([plain("1"), plain("2")]);

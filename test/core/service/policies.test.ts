@@ -89,6 +89,7 @@ const BAD: readonly Bad[] = [
 		/needs N3/,
 	],
 	["a remedy for a key that nothing fills", "autonomy.yaml", swap("{node}/service-runaway", "{nod}/service-runaway"), 'key: "{nod}', /not \{nod\}/],
+	["an inverse that is no action", "actions.yaml", swap("inverse: process.restart", "inverse: process.start"), "inverse", /no other action process\.start/],
 	["a question without an end", "approvals.yaml", swap("decideWithin: 10min", "decideWithin: 2d"), "decideWithin", /1 s to 24 h/],
 	["a question that nobody has time for", "approvals.yaml", swap("executeWithin: 60s", "executeWithin: 1ms"), "executeWithin", /1 s to 24 h/],
 	[

@@ -31,11 +31,11 @@ const beacons = (said: readonly { topic: string; text: string }[]) =>
 	said.filter(({ topic }) => topic.endsWith("/beacon")).map(({ text }) => payloadOf(text) as CoreBeacon);
 
 describe("the beacon", () => {
-	test("comes each second, never retained, with a rising counter, the level and the newest ticks", async () => {
+	test("comes twice a second, never retained, with a rising counter, the level and the newest ticks", async () => {
 		const { host, core, said } = await opened();
 		core.live.pulse("pi-1", { session: SESSION, tick: 77, safety: "working" });
 		await host.time.advance(5_000);
-		expect(beacons(said).map(({ counter }) => counter)).toEqual([1, 2, 3, 4, 5, 6]);
+		expect(beacons(said).map(({ counter }) => counter)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 		expect(beacons(said).at(-1)).toMatchObject({ level: "N0", ticks: { "pi-1": 77 }, coreTerm: { counter: 1 } });
 		expect(said.filter(({ topic, retain }) => topic.endsWith("/beacon") && retain)).toEqual([]);
 	});
@@ -46,7 +46,7 @@ describe("the beacon", () => {
 		core.log.append = () => new Promise(() => undefined);
 		const before = beacons(said).length;
 		await host.time.advance(120_000);
-		expect(beacons(said).length).toBe(before + 120);
+		expect(beacons(said).length).toBe(before + 240);
 	});
 });
 

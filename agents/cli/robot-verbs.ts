@@ -1,0 +1,69 @@
+// Decides which words `orion robot` understands, and what it says about each of them.
+import { type Command, InvalidArgumentError } from "commander";
+import type { WalkOptions } from "./robot.ts";
+import { type Host, runToEnd, type Session } from "./session.ts";
+
+const SECONDS_MAX = 600;
+
+const parseSeconds = (text: string): number => {
+	const seconds = Number(text);
+	if (!(seconds > 0 && seconds <= SECONDS_MAX)) throw new InvalidArgumentError(`seconds, more than 0 and at most ${SECONDS_MAX}.`);
+	return seconds;
+};
+
+const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
+
+const ONCE = {
+	stop: "no new movement, sit, then off; holds until `orion robot release`",
+	cut: "outputs off at once: it drops where it stands",
+	sit: "sit down, then off",
+	resume: "after it held: stand ready again, where it is; whoever wants it to walk asks anew",
+} as const;
+
+export const registerRobot = (program: Command, host: Host, onExit: (code: number) => void): void => {
+	const robot = program
+		.command("robot")
+		.description("the robot of this machine; no mesh is needed to stop it. This is no certified emergency stop")
+		.addHelpText("after", examples("orion robot view", "orion robot arm", "orion robot walk", "orion robot stop"));
+	const add = <A extends readonly unknown[]>(
+		name: string,
+		description: string,
+		shown: readonly string[],
+		work: (session: Session, ...args: A) => Promise<number>,
+	): Command =>
+		robot
+			.command(name)
+			.description(description)
+			.addHelpText("after", examples(...shown))
+			.action(async (...args: readonly unknown[]) => {
+				const command = args.at(-1) as Command;
+				onExit(await runToEnd(host, command, (session) => work(session, ...(args.slice(0, -1) as unknown as A))));
+			});
+	add("status", "what it is doing, and what is in the way", ["orion robot status", "orion robot status --json"], async (session) =>
+		(await import("./robot.ts")).showRobot(session),
+	);
+	add(
+		"view",
+		"draw it, from above and from the side; Ctrl-C leaves",
+		["orion robot view", "orion robot view --once"],
+		async (session, options: { once?: boolean }) => (await import("./robot.ts")).viewRobot(session, options),
+	).option("--once", "one picture");
+	add("arm", "stand up, from sitting only", ["orion robot arm"], async (session) => (await import("./robot.ts")).armRobot(session));
+	for (const what of ["walk", "turn"] as const)
+		add(
+			what,
+			what === "walk" ? "walk while a key is held, or for a time" : "turn while a key is held, or for a time",
+			[`orion robot ${what}`, `orion robot ${what} --for 3`],
+			async (session, options: WalkOptions) => (await import("./robot.ts")).walkRobot(session, what, options),
+		)
+			.option("--for <seconds>", "without keys: for this long, at most 600", parseSeconds)
+			.option(what === "walk" ? "--back" : "--right", what === "walk" ? "backwards" : "to the right");
+	for (const verb of ["stop", "cut", "sit", "resume"] as const)
+		add(verb, ONCE[verb], [`orion robot ${verb}`], async (session) => (await import("./robot.ts")).tellRobot(session, verb));
+	add(
+		"release",
+		"you stand at the robot, it lies on its belly, and what was wrong is mended",
+		["orion robot release", "orion robot release --yes"],
+		async (session, options: { yes?: boolean }) => (await import("./robot.ts")).releaseRobot(session, options),
+	).option("--yes", "do not ask");
+};

@@ -1,0 +1,219 @@
+// Connects `orion robot` to the actuator: what it does, up and down, walking while a key is held or for a time, and a picture of it.
+import { randomBytes } from "node:crypto";
+import { OrionError } from "../../contracts/errors.ts";
+import type { RobotState } from "../robot/words.ts";
+import { dataFolder } from "../roles/data-folder.ts";
+import { RobotLine } from "./robot-line.ts";
+import { drawRobot } from "./robot-view.ts";
+import type { Session } from "./session.ts";
+
+const TTL_MS = 400;
+const RENEW_EVERY_MS = 100;
+/** A terminal repeats a held key after half a second, then thirty times a second. */
+const FIRST_KEY_MS = 650;
+const NEXT_KEY_MS = 250;
+const RISE_WITHIN_MS = 12_000;
+const LOOK_EVERY_MS = 100;
+const STRIDE_MM = 40;
+const TURN_DEGREES = 10;
+const WALK_MM_MAX = 20_000;
+const WALK_MS_MAX = 600_000;
+
+interface Stride {
+	readonly xMm: number;
+	readonly yMm: number;
+	readonly turnDegrees: number;
+}
+
+const KEYS: Readonly<Record<string, Stride>> = {
+	w: { xMm: 0, yMm: STRIDE_MM, turnDegrees: 0 },
+	s: { xMm: 0, yMm: -STRIDE_MM, turnDegrees: 0 },
+	a: { xMm: -STRIDE_MM, yMm: 0, turnDegrees: 0 },
+	d: { xMm: STRIDE_MM, yMm: 0, turnDegrees: 0 },
+	q: { xMm: 0, yMm: 0, turnDegrees: TURN_DEGREES },
+	e: { xMm: 0, yMm: 0, turnDegrees: -TURN_DEGREES },
+};
+
+const withRobot = async <T>(session: Session, work: (line: RobotLine) => Promise<T>): Promise<T> => {
+	const line = await RobotLine.open(dataFolder(session.flags.data));
+	try {
+		return await work(line);
+	} finally {
+		line.close();
+	}
+};
+
+const sayState = (session: Session, state: RobotState): void => {
+	if (session.json) session.print(state);
+	else session.say(`${state.state}${state.cause === null ? "" : ` (${state.cause})`}${state.simulated ? ", simulated" : ""}`);
+};
+
+export const showRobot = (session: Session): Promise<number> =>
+	withRobot(session, async (line) => {
+		const state = await line.ask({ verb: "status" });
+		if (session.json) session.print(state);
+		else {
+			for (const row of drawRobot(state)) session.say(row);
+			for (const row of state.inForce) session.say(`in force: ${row}`);
+		}
+		return 0;
+	});
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+export const armRobot = (session: Session): Promise<number> =>
+	withRobot(session, async (line) => {
+		const before = await line.ask({ verb: "status" });
+		await line.ask({ verb: "arm", armEpoch: before.armEpoch });
+		const untilMs = performance.now() + RISE_WITHIN_MS;
+		const risen = async (): Promise<RobotState> => {
+			for (;;) {
+				const state = await line.ask({ verb: "status" });
+				if ((state.state !== "off" && state.state !== "rising") || performance.now() > untilMs) return state;
+				await pause(LOOK_EVERY_MS);
+			}
+		};
+		const state = await session.waiting(() => "standing up", risen());
+		sayState(session, state);
+		return state.state === "armed" ? 0 : 8;
+	});
+
+/** Verbs that are said once. */
+export const tellRobot = (session: Session, verb: "stop" | "cut" | "sit" | "resume"): Promise<number> =>
+	withRobot(session, async (line) => {
+		const request = verb === "resume" ? { verb, armEpoch: (await line.ask({ verb: "status" })).armEpoch } : { verb };
+		sayState(session, await line.ask(request));
+		return 0;
+	});
+
+export const releaseRobot = async (session: Session, options: { readonly yes?: boolean }): Promise<number> => {
+	if (options.yes !== true) {
+		if (!session.host.inIsTty || session.json) throw new OrionError("USAGE", { detail: "nobody can be asked here; to release it give --yes" });
+		const typed = await session.host.askLine("Does it lie on its belly, and is nobody near? Type release: ");
+		if (typed.trim() !== "release") {
+			session.note("nothing was released");
+			return 1;
+		}
+	}
+	return withRobot(session, async (line) => {
+		sayState(session, await line.ask({ verb: "release" }));
+		return 0;
+	});
+};
+
+/** A lease of this command: renewed with the newest tick that was heard, so that a slow link ends it. */
+class Hold {
+	readonly #line: RobotLine;
+	readonly #holder: string;
+	#id = randomBytes(8).toString("hex");
+	#state: RobotState;
+
+	constructor(line: RobotLine, holder: string, state: RobotState) {
+		this.#line = line;
+		this.#holder = holder;
+		this.#state = state;
+	}
+
+	async renew(stride: Stride): Promise<RobotState> {
+		const { armEpoch, tick } = this.#state;
+		const bounds = { pathMm: WALK_MM_MAX, timeMs: WALK_MS_MAX };
+		this.#state = await this.#line.ask({ verb: "lease", id: this.#id, holder: this.#holder, armEpoch, tick, ttlMs: TTL_MS, stride, ...bounds });
+		return this.#state;
+	}
+
+	async end(): Promise<RobotState> {
+		this.#state = await this.#line.ask({ verb: "end", holder: this.#holder });
+		this.#id = randomBytes(8).toString("hex");
+		return this.#state;
+	}
+
+	/** The newest tick is what the newest answer said. */
+	async look(): Promise<RobotState> {
+		this.#state = await this.#line.ask({ verb: "status" });
+		return this.#state;
+	}
+}
+
+const walkFor = async (session: Session, line: RobotLine, stride: Stride, forMs: number): Promise<number> => {
+	const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }));
+	const untilMs = performance.now() + forMs;
+	while (performance.now() < untilMs && !session.host.interrupted.aborted) {
+		await hold.renew(stride);
+		await pause(RENEW_EVERY_MS);
+		await hold.look();
+	}
+	sayState(session, await hold.end());
+	return 0;
+};
+
+const HELP = "hold a key: w s forward back, a d sideways, q e turn; space stops, x leaves";
+
+/** While a key is held it walks; when the repeats cease, the lease is given back; if this process dies, it runs out. */
+const walkByKeys = async (session: Session, line: RobotLine): Promise<number> => {
+	const { keys } = session.host;
+	if (keys === undefined) throw new OrionError("USAGE", { detail: "no keys can be read here: say how long, with --for 3" });
+	const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }));
+	let held: { readonly key: string; readonly untilMs: number } | undefined;
+	let leaving = false;
+	const unlisten = keys((key) => {
+		const nowMs = performance.now();
+		if (key === "x" || key === "\u0003") leaving = true;
+		if (key === " ") void line.ask({ verb: "stop" }).catch(() => undefined);
+		if (KEYS[key] === undefined) held = undefined;
+		else held = { key, untilMs: nowMs + (held?.key === key ? NEXT_KEY_MS : FIRST_KEY_MS) };
+	});
+	let walking = false;
+	try {
+		session.note(HELP);
+		while (!leaving && !session.host.interrupted.aborted) {
+			if (held !== undefined && performance.now() > held.untilMs) held = undefined;
+			const stride = held === undefined ? undefined : KEYS[held.key];
+			const state = stride !== undefined ? await hold.renew(stride) : walking ? await hold.end() : await hold.look();
+			walking = stride !== undefined;
+			if (session.host.outIsTty) session.host.out(`\r${state.state.padEnd(10)} ${state.travelled.pathMm} mm\u001b[K`);
+			await pause(RENEW_EVERY_MS);
+			if (walking) await hold.look();
+		}
+		if (walking) await hold.end();
+		session.host.out("\n");
+		return 0;
+	} finally {
+		unlisten();
+	}
+};
+
+export interface WalkOptions {
+	/** Seconds. */
+	readonly for?: number;
+	readonly back?: boolean;
+	readonly right?: boolean;
+}
+
+export const walkRobot = (session: Session, what: "walk" | "turn", options: WalkOptions): Promise<number> =>
+	withRobot(session, (line) => {
+		if (options.for === undefined) return walkByKeys(session, line);
+		const stride =
+			what === "walk"
+				? { xMm: 0, yMm: options.back === true ? -STRIDE_MM : STRIDE_MM, turnDegrees: 0 }
+				: { xMm: 0, yMm: 0, turnDegrees: options.right === true ? -TURN_DEGREES : TURN_DEGREES };
+		return walkFor(session, line, stride, options.for * 1_000);
+	});
+
+const CLEAR = "\u001b[H\u001b[2J";
+
+export const viewRobot = (session: Session, options: { readonly once?: boolean }): Promise<number> =>
+	withRobot(session, async (line) => {
+		if (options.once === true || !session.host.outIsTty) {
+			const state = await line.ask({ verb: "status" });
+			if (session.json) session.print(state);
+			else for (const row of drawRobot(state)) session.say(row);
+			return 0;
+		}
+		line.onState = (state) => session.host.out(`${CLEAR}${drawRobot(state).join("\n")}\n`);
+		await line.ask({ verb: "watch" });
+		await new Promise<void>((done) => {
+			if (session.host.interrupted.aborted) done();
+			session.host.interrupted.addEventListener("abort", () => done(), { once: true });
+		});
+		return 0;
+	});

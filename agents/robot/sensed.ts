@@ -1,0 +1,54 @@
+// Decides what battery, tilt and range mean for a robot: filtered, and as causes that are so or not.
+import type { SeenCause } from "../../edge/machines/safe-stop-state.ts";
+import type { RobotPlan } from "../../firmware-bridge/body/plan.ts";
+import type { DriverStatus } from "../../firmware-bridge/drivers/driver.ts";
+
+/** A servo that starts pulls the voltage down for a moment; only what lasts counts. */
+const BATTERY_FILTER_MS = 1_000;
+const TILT_DEGREES_MAX = 35;
+/** Closer than this, while it goes forward, something is in the way. */
+const RANGE_MM_MIN = 150;
+/** Over the threshold by this much before the battery counts as better again. */
+const RECOVERED_MV = 100;
+
+export interface Sensed {
+	readonly servoMv: number | undefined;
+	readonly tiltDegrees: number | undefined;
+	readonly rangeMm: number | undefined;
+	readonly causes: Readonly<Partial<Record<SeenCause, boolean>>>;
+}
+
+export const NOTHING_SENSED: Sensed = { servoMv: undefined, tiltDegrees: undefined, rangeMm: undefined, causes: {} };
+
+/** Angle between what the robot takes for down and what gravity says. */
+const tiltOf = ([x, y, z]: readonly [number, number, number]): number | undefined => {
+	const whole = Math.hypot(x, y, z);
+	return whole === 0 ? undefined : (Math.acos(Math.max(-1, Math.min(1, z / whole))) * 180) / Math.PI;
+};
+
+const below = (mv: number | undefined, limitMv: number, before: boolean | undefined): boolean =>
+	mv !== undefined && mv < limitMv + (before === true ? RECOVERED_MV : 0);
+
+export const sense = (plan: RobotPlan, before: Sensed, driver: DriverStatus, isForward: boolean, elapsedMs: number): Sensed => {
+	const { sensors } = driver;
+	const raw = sensors?.servoMv;
+	const share = Math.min(1, elapsedMs / BATTERY_FILTER_MS);
+	const servoMv = raw === undefined ? before.servoMv : before.servoMv === undefined ? raw : before.servoMv + (raw - before.servoMv) * share;
+	const tiltDegrees = sensors?.accelMg === undefined ? undefined : tiltOf(sensors.accelMg);
+	const rangeMm = sensors?.rangeMm;
+	const { batteryMv } = plan;
+	return {
+		servoMv,
+		tiltDegrees,
+		rangeMm,
+		causes: {
+			"driver-error": driver.kind === "fault" && driver.fault !== "board-reset",
+			"board-reset": driver.kind === "fault" && driver.fault === "board-reset",
+			tilt: tiltDegrees !== undefined && tiltDegrees > TILT_DEGREES_MAX,
+			"battery-empty": below(servoMv, batteryMv.cut, before.causes["battery-empty"]),
+			"battery-low": below(servoMv, batteryMv.sit, before.causes["battery-low"]),
+			"battery-weak": below(servoMv, batteryMv.armMin, before.causes["battery-weak"]),
+			obstacle: isForward && rangeMm !== undefined && rangeMm < RANGE_MM_MIN,
+		},
+	};
+};

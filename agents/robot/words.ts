@@ -1,0 +1,149 @@
+// Decides what a line to the actuator asks for, and what the actuator says of itself.
+import { fail } from "../../contracts/errors.ts";
+import { ok, type Result } from "../../contracts/result.ts";
+import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
+import { postureNow } from "../../firmware-bridge/body/motion.ts";
+import type { GaitName, RobotPlan } from "../../firmware-bridge/body/plan.ts";
+import { straight } from "../../firmware-bridge/body/posture.ts";
+import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
+import type { ActuatorLoop, LeaseAsked } from "./loop.ts";
+
+export type RobotRequest =
+	| { readonly verb: "status" | "watch" | "heard" | "sit" | "release" }
+	| { readonly verb: "arm" | "resume"; readonly armEpoch: number }
+	| { readonly verb: "lease"; readonly lease: LeaseAsked }
+	| { readonly verb: "end"; readonly holder: string }
+	/** By a person here, or by what the agent's latch holds; null takes it back. */
+	| { readonly verb: "order"; readonly source: "person" | "node"; readonly order: "stop" | "cut" | null };
+
+export interface RobotState {
+	readonly schema: "orion.robot/1";
+	readonly model: string;
+	readonly simulated: boolean;
+	readonly board: string;
+	readonly state: string;
+	/** Row of the newest stop, in words. */
+	readonly cause: string | null;
+	readonly inForce: readonly string[];
+	readonly armEpoch: number;
+	/** Its clock: what a renewal echoes. */
+	readonly tick: number;
+	readonly lease: { readonly holder: string; readonly leftMs: number } | null;
+	readonly driver: { readonly state: string; readonly fault: string | null; readonly detail: string; readonly firmware: string | null };
+	readonly servoMv: number | null;
+	readonly tiltDegrees: number | null;
+	readonly rangeMm: number | null;
+	readonly marginMm: number | null;
+	readonly travelled: { readonly xMm: number; readonly yMm: number; readonly headingDegrees: number; readonly pathMm: number };
+	readonly heightMm: number | null;
+	/** Leg 1 to 6: where the foot stands in the ground's frame, and whether it carries. Empty without power. */
+	readonly feet: readonly { readonly xMm: number; readonly yMm: number; readonly zMm: number; readonly standing: boolean }[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const wrong = (detail: string) => fail("USAGE", { detail });
+const fieldsOf = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isName = (value: unknown): value is string => typeof value === "string" && value.length > 0 && value.length <= 128;
+
+const readLease = (plan: RobotPlan, fields: Fields): Result<RobotRequest> => {
+	const { id, holder, armEpoch, tick, ttlMs, gait = "tripod", pathMm, timeMs } = fields;
+	const { xMm = 0, yMm = 0, turnDegrees = 0 } = fieldsOf(fields["stride"]);
+	const body = { ...straight(plan), ...fieldsOf(fields["body"]) };
+	if (!isName(id) || !isName(holder)) return wrong("a lease has an id and a holder");
+	if (![armEpoch, tick, ttlMs, pathMm, timeMs, xMm, yMm, turnDegrees, ...Object.values(body)].every(isNumber)) return wrong("a lease is made of numbers");
+	if (gait !== "tripod" && gait !== "ripple") return wrong("the gaits are tripod and ripple");
+	if (Object.keys(body).length !== Object.keys(straight(plan)).length) return wrong("a body has xMm yMm heightMm rollDegrees pitchDegrees yawDegrees");
+	const numbers = { armEpoch, tick, ttlMs, pathMm, timeMs, xMm, yMm, turnDegrees } as Readonly<Record<string, number>>;
+	const number = (name: string): number => numbers[name] ?? 0;
+	const stride = { ...NO_STRIDE, xMm: number("xMm"), yMm: number("yMm"), turnDegrees: number("turnDegrees") };
+	return ok({
+		verb: "lease",
+		lease: {
+			id,
+			holder,
+			armEpoch: number("armEpoch"),
+			tick: number("tick"),
+			ttlMs: number("ttlMs"),
+			gait: gait as GaitName,
+			wanted: { stride, body: body as ReturnType<typeof straight> },
+			bounds: { pathMm: number("pathMm"), timeMs: number("timeMs") },
+		},
+	});
+};
+
+/** One line. Anything that begins like an order to stop or cut is one, whatever else is wrong with it. */
+export const readRobotRequest = (plan: RobotPlan, line: string): Result<RobotRequest> => {
+	const text = line.trim();
+	if (text === "stop" || text === "cut") return ok({ verb: "order", source: "person", order: text });
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch {
+		return wrong("one JSON object a line");
+	}
+	const fields = fieldsOf(value);
+	const { verb, armEpoch, holder, order = null, source = "person" } = fields;
+	switch (verb) {
+		case "stop":
+		case "cut":
+			return ok({ verb: "order", source: "person", order: verb });
+		case "status":
+		case "watch":
+		case "heard":
+		case "sit":
+		case "release":
+			return ok({ verb });
+		case "arm":
+		case "resume":
+			return isNumber(armEpoch) ? ok({ verb, armEpoch }) : wrong(`${verb} names the armEpoch that it was told`);
+		case "end":
+			return isName(holder) ? ok({ verb, holder }) : wrong("who lets go?");
+		case "order":
+			if (order !== null && order !== "stop" && order !== "cut") return wrong("an order is stop, cut or null");
+			return source === "person" || source === "node" ? ok({ verb, source, order }) : wrong("an order comes from person or node");
+		case "lease":
+			return readLease(plan, fields);
+		default:
+			return wrong(`no such verb: ${String(verb).slice(0, 40)}`);
+	}
+};
+
+export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver, says: (row: string) => string): RobotState => {
+	const { mover, motion, sensed } = loop;
+	const status = driver.status();
+	const posture = postureNow(motion);
+	const rounded = (value: number | undefined, digits = 0): number | null => (value === undefined ? null : Number(value.toFixed(digits)));
+	return {
+		schema: "orion.robot/1",
+		model: plan.model,
+		simulated: status.simulated,
+		board: status.board,
+		state: mover.kind,
+		cause: mover.cause === undefined ? null : says(mover.cause),
+		inForce: Object.entries(mover.causes)
+			.filter(([, cause]) => cause.inForce)
+			.map(([row]) => says(row)),
+		armEpoch: mover.armEpoch,
+		tick: mover.at,
+		lease: mover.lease === undefined ? null : { holder: mover.lease.holder, leftMs: Math.max(0, Math.round(mover.lease.until - mover.at)) },
+		driver: { state: status.kind, fault: status.fault ?? null, detail: status.faultDetail, firmware: status.firmware ?? null },
+		servoMv: rounded(sensed.servoMv),
+		tiltDegrees: rounded(sensed.tiltDegrees, 1),
+		rangeMm: rounded(sensed.rangeMm),
+		marginMm: rounded(posture?.marginMm),
+		travelled: {
+			xMm: Math.round(motion.travelled.xMm),
+			yMm: Math.round(motion.travelled.yMm),
+			headingDegrees: Math.round(motion.travelled.headingDegrees),
+			pathMm: Math.round(motion.travelled.pathMm),
+		},
+		heightMm: rounded(posture?.stance.body.heightMm),
+		feet: (posture?.stance.feet ?? []).map((foot, leg) => ({
+			xMm: Math.round(foot.x),
+			yMm: Math.round(foot.y),
+			zMm: Math.round(foot.z),
+			standing: posture?.stance.standing[leg] === true,
+		})),
+	};
+};

@@ -1,0 +1,165 @@
+// Composition of the process that moves a robot: its plan, its driver, its control loop and the socket by which it is asked. Chooses, decides nothing.
+import { chmod, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { OrionError, sayFault } from "../../contracts/errors.ts";
+import type { StopVerb } from "../../contracts/stop-order.ts";
+import { type Instant, instant } from "../../contracts/time.ts";
+import { checkYaml } from "../../core/service/checked-yaml.ts";
+import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
+import type { KeptFiles, Note } from "../../edge/ports.ts";
+import { type RobotPlan, robotPlan } from "../../firmware-bridge/body/plan.ts";
+import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
+import { openGuardLine } from "../../firmware-bridge/drivers/guard-line.ts";
+import { LineDriver, type LineDriverOptions } from "../../firmware-bridge/drivers/line-driver.ts";
+import { openSerialLine } from "../../firmware-bridge/drivers/serial-line.ts";
+import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
+import { RobotDesk } from "../robot/desk.ts";
+import { ActuatorLoop, type KeptArming, TURN_MS } from "../robot/loop.ts";
+import { stateOf } from "../robot/words.ts";
+import { keptFiles } from "./kept-files.ts";
+
+export interface ActuatorOptions {
+	readonly folder: string;
+	/** A robot's policy file. */
+	readonly policy: string;
+	/** twin, serial:PORT or guard:SOCKET. */
+	readonly driver: string;
+	readonly note: Note;
+}
+
+export interface Actuator {
+	/** Sits down if it stands, then off. */
+	stop(): Promise<void>;
+}
+
+export const ROBOT_SOCKET = "robot.sock";
+const ORDER_FILE = "robot-order.json";
+const ARMING_FILE = "robot.json";
+const LEASE_MS = 200;
+const FREEZE_MS = 2_000;
+const TOLD_EVERY_TURNS = 5;
+const SITTING_WITHIN_MS = 4_500;
+
+const now = (): Instant => instant(performance.now());
+
+const readPlan = async (file: string): Promise<RobotPlan> => {
+	const read = checkYaml(file, await readFile(file, "utf8"), "policy.robot", "POLICY_INVALID");
+	if (!read.ok) throw new OrionError(read.fault.code, read.fault.facts);
+	const plan = robotPlan(read.value.value);
+	if (!plan.ok) throw new OrionError(plan.fault.code, plan.fault.facts);
+	return plan.value;
+};
+
+const openDriver = (named: string, plan: RobotPlan): Promise<RobotDriver> => {
+	const [kind, ...rest] = named.split(":");
+	const path = rest.join(":");
+	const common = { simulated: false, terms: { firmware: undefined }, leaseMs: LEASE_MS, freezeMs: FREEZE_MS, now } satisfies Partial<LineDriverOptions>;
+	if (named === "twin") return Promise.resolve(new TwinDriver({ plan, leaseMs: LEASE_MS, freezeMs: FREEZE_MS, now }));
+	if (kind === "serial" && path !== "") return LineDriver.open({ ...common, board: "leg-board", open: (ends) => openSerialLine(path, ends) });
+	if (kind === "guard" && path !== "") return LineDriver.open({ ...common, board: "linux-guard", open: (ends) => openGuardLine(path, ends) });
+	throw new OrionError("USAGE", { detail: "a robot is twin, serial:PORT or guard:SOCKET" });
+};
+
+/** What cannot be read is no permission: it counts as armed when its process died. */
+const readArming = async (files: KeptFiles): Promise<KeptArming> => {
+	const text = await files.read(ARMING_FILE);
+	if (text === undefined) return { armed: false, latched: false, armEpoch: 0 };
+	try {
+		const { armed, latched, armEpoch } = JSON.parse(text) as { readonly [name in keyof KeptArming]?: unknown };
+		const isWhole = typeof armed === "boolean" && typeof latched === "boolean" && typeof armEpoch === "number" && Number.isSafeInteger(armEpoch);
+		if (isWhole) return { armed, latched, armEpoch };
+	} catch {
+		// Falls through to the answer for what cannot be read.
+	}
+	return { armed: true, latched: true, armEpoch: 0 };
+};
+
+/** An order that cannot be read is a stop. */
+const readOrder = async (files: KeptFiles): Promise<StopVerb | null> => {
+	const text = await files.read(ORDER_FILE);
+	if (text === undefined) return null;
+	try {
+		const { order } = JSON.parse(text) as { readonly order?: unknown };
+		return order === null || order === "cut" ? order : "stop";
+	} catch {
+		return "stop";
+	}
+};
+
+/** Turns at fixed times; what came too late is left out, never caught up with. */
+const turnEvery = (turn: () => void): (() => void) => {
+	const beganMs = performance.now();
+	let timer: NodeJS.Timeout;
+	const next = (): void => {
+		turn();
+		const spentMs = performance.now() - beganMs;
+		// Rounded, because a timer may fire a little early.
+		timer = setTimeout(next, (Math.round(spentMs / TURN_MS) + 1) * TURN_MS - spentMs);
+	};
+	timer = setTimeout(next, TURN_MS);
+	return () => clearTimeout(timer);
+};
+
+/** One write after the other, each as it was then. */
+const keeper = (files: KeptFiles): ((arming: KeptArming) => Promise<void>) => {
+	let writing: Promise<void> = Promise.resolve();
+	return (arming) => {
+		const next = writing.catch(() => undefined).then(() => files.write(ARMING_FILE, `${JSON.stringify({ schema: "orion.arming/1", ...arming })}\n`, "plain"));
+		writing = next;
+		return next;
+	};
+};
+
+export const startActuator = async ({ folder, policy, driver: named, note }: ActuatorOptions): Promise<Actuator> => {
+	const plan = await readPlan(policy);
+	const files = await keptFiles(folder);
+	const found = await readArming(files);
+	const driver = await openDriver(named, plan);
+	const says = (row: string): string => MOVER_RULES.rules.find(({ id }) => id === row)?.says ?? row;
+	let desk: RobotDesk | undefined;
+	const loop: ActuatorLoop = new ActuatorLoop({
+		plan,
+		rules: MOVER_RULES,
+		driver,
+		now,
+		found,
+		keep: keeper(files),
+		onKind: ({ kind, cause }) => {
+			note("robot", { state: kind, simulated: driver.status().simulated, ...(cause === undefined ? {} : { cause: says(cause) }) });
+			// What it finds at its start it says before anybody can ask.
+			desk?.tellWatchers();
+		},
+		onFault: (fault) => note("robot-fault", { code: fault.code, detail: sayFault(fault) }),
+	});
+	const opened = new RobotDesk({
+		plan,
+		loop,
+		state: () => stateOf(plan, loop, driver, says),
+		found: await readOrder(files),
+		keep: (order) => {
+			const failed = (): void => note("robot-order-not-kept", { order: order ?? "none" });
+			void files.write(ORDER_FILE, `${JSON.stringify({ schema: "orion.robot-order/1", order })}\n`, "plain").catch(failed);
+		},
+	});
+	desk = opened;
+	let turns = 0;
+	const endTurns = turnEvery(() => {
+		loop.turn();
+		turns += 1;
+		if (turns % TOLD_EVERY_TURNS === 0) opened.tellWatchers();
+	});
+	const path = join(folder, ROBOT_SOCKET);
+	await rm(path, { force: true });
+	const socket = await opened.serve(path);
+	await chmod(path, 0o600);
+	return {
+		stop: async () => {
+			loop.order("stop", true);
+			const untilMs = performance.now() + SITTING_WITHIN_MS;
+			while (loop.mover.kind === "settling" && performance.now() < untilMs) await new Promise((again) => setTimeout(again, TURN_MS));
+			endTurns();
+			await socket.close();
+			await driver.close();
+		},
+	};
+};
