@@ -8,6 +8,7 @@ const THOROUGH = [
 	"test/agents/agent.test.ts",
 	"test/agents/process*.test.ts",
 	"test/broker/hostile.test.ts",
+	"test/bus/**/*.test.ts",
 	"test/conformance/mqtt*.test.ts",
 	"test/broker/connections*.test.ts",
 	"test/log/**/*.test.ts",

@@ -15,7 +15,7 @@ export interface RedisConnection {
 	/** Rejects with what Redis refused, too. */
 	ask(...command: RedisCommand): Promise<RedisAnswer>;
 	/** This conversation can do nothing else from now on. */
-	subscribe(channel: string, listener: (bytes: Uint8Array) => void): Promise<void>;
+	subscribe(channels: readonly string[], listener: (channel: string, bytes: Uint8Array) => void): Promise<void>;
 	readonly ended: Promise<void>;
 	end(): void;
 }
@@ -130,9 +130,9 @@ export const connectRedis = async (options: RedisOptions): Promise<RedisConnecti
 			if (answer instanceof Error) throw answer;
 			return answer ?? null;
 		},
-		subscribe: async (channel, listener) => {
-			redis.on("messageBuffer", (_channel: Uint8Array, bytes: Uint8Array) => listener(bytes));
-			await redis.subscribe(channel);
+		subscribe: async (channels, listener) => {
+			redis.on("messageBuffer", (channel: Uint8Array, bytes: Uint8Array) => listener(textOf(channel), bytes));
+			await redis.subscribe(...channels);
 		},
 		ended,
 		end: () => redis.disconnect(),

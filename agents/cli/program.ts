@@ -307,7 +307,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 		.addHelpText("before", EXAMPLES)
 		.addHelpText("after", EXIT_CODES);
 	registerUp(program);
-	registerBroker(program);
+	registerBroker(program, bind);
 	demoCommand(program, host, onExit);
 	agentCommand(program, host, onExit);
 	readCommands(program, bind);

@@ -120,6 +120,14 @@ const redisLine = ({ paint }: Session, { redis }: StatusView): readonly string[]
 	return [redis.state === "mirroring" ? paint.dim(says) : paint.yellow(says)];
 };
 
+const brokerLines = ({ paint }: Session, { brokers = [] }: StatusView): readonly string[] =>
+	brokers.map(({ broker, state, lag, nodes, silentMs }) => {
+		const since = silentMs === undefined ? "" : ` for ${sayDuration(silentMs)}`;
+		const behind = lag > 0 ? `, ${grouped(lag)} records of it are not here yet` : "";
+		const says = `broker ${broker} is ${state === "never heard" ? "not heard of yet" : state}${since}${state === "here" ? `, ${nodes.length} nodes` : ""}${behind}`;
+		return state === "here" ? paint.dim(says) : paint.yellow(`${says}: what its nodes say is on its own disk`);
+	});
+
 const headLines = (session: Session, status: StatusView): readonly string[] => {
 	const { paint, width } = session;
 	const { core } = status;
@@ -136,6 +144,7 @@ const headLines = (session: Session, status: StatusView): readonly string[] => {
 			),
 		) + lag,
 		...redisLine(session, status),
+		...brokerLines(session, status),
 		...status.stops.map((stop) =>
 			paint.red(
 				wrap(

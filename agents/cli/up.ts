@@ -31,7 +31,7 @@ const LEVEL_SAYS: Readonly<Record<Level, string>> = {
 	N3: "runs SAFE actions by itself; RISKY ones need a person",
 };
 
-const parsePort = (text: string): number => {
+export const parsePort = (text: string): number => {
 	const port = Number(text);
 	if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError("a port is 0 to 65535 (0 = any free port).");
 	return port;

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hashPassword, rememberingVerifier } from "../../broker/passwords.ts";
 import type { Credentials } from "../../broker/ports.ts";
+import type { NodeRows } from "../../contracts/bridge.ts";
 import { fail, OrionError } from "../../contracts/errors.ts";
 import { ok } from "../../contracts/result.ts";
 import { NODE_ID, RESERVED_NODES } from "../../contracts/topics.ts";
@@ -41,6 +42,10 @@ const parseRows = (text: string): Map<string, Row> => {
 export interface OpenRegister extends NodeRegister, Credentials {
 	/** A fresh password for a node, known or not; the one before stops working. */
 	renew(node: string): Promise<string>;
+	/** Hashes, for a broker elsewhere that has to let the same nodes in. */
+	rows(): NodeRows;
+	/** Everything as another register has it. Rejects with OrionError CONFIG_INVALID for what is no register. */
+	replace(rows: NodeRows): Promise<void>;
 }
 
 export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Promise<OpenRegister> => {
@@ -63,6 +68,13 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 	};
 	return {
 		renew,
+		rows: () => Object.fromEntries(rows),
+		replace: async (anew) => {
+			const parsed = parseRows(JSON.stringify({ nodes: anew }));
+			rows.clear();
+			for (const [node, row] of parsed) rows.set(node, row);
+			await save();
+		},
 		nodes: () => [...rows].map(([node, { addedWallMs }]) => ({ node, addedWallMs })),
 		add: async (node) => {
 			if (!NODE_ID.test(node) || RESERVED_NODES.includes(node))

@@ -12,7 +12,7 @@ import type { FoundConfig } from "./config.ts";
 const FAMILY_RECORDS_MAX = 10_000;
 
 /** Where Redis is, if anywhere. Rejects with OrionError: REDIS_URL, CONFIG_INVALID. */
-const redisOf = async (named: string | undefined, { file, value }: FoundConfig): Promise<Pick<RedisOptions, "url" | "ca"> | undefined> => {
+export const redisOf = async (named: string | undefined, { file, value }: FoundConfig): Promise<Pick<RedisOptions, "url" | "ca"> | undefined> => {
 	const url = named ?? value.redis?.url;
 	if (url === undefined) return undefined;
 	checkRedisUrl(url);
@@ -26,7 +26,7 @@ const redisOf = async (named: string | undefined, { file, value }: FoundConfig):
 };
 
 export interface MirrorParts {
-	readonly named: string | undefined;
+	readonly redis: Pick<RedisOptions, "url" | "ca">;
 	readonly config: FoundConfig;
 	readonly log: Log;
 	readonly mesh: string;
@@ -34,10 +34,8 @@ export interface MirrorParts {
 	readonly core: Pick<Core, "notice" | "show">;
 }
 
-/** undefined: no Redis is wanted. Rejects with OrionError for what only the operator can mend. */
-export const openMirror = async ({ named, config, log, mesh, world, core }: MirrorParts): Promise<Mirror | undefined> => {
-	const redis = await redisOf(named, config);
-	if (redis === undefined) return undefined;
+/** Rejects with OrionError for what only the operator can mend. */
+export const openMirror = async ({ redis, config, log, mesh, world, core }: MirrorParts): Promise<Mirror> => {
 	const mirror = new Mirror({
 		...redis,
 		log,

@@ -11,6 +11,7 @@ import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import { openAudit } from "./audit.ts";
+import { Elsewhere } from "./brokers.ts";
 import { builtInFolder, type FoundConfig, findConfig, readPolicies } from "./config.ts";
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
@@ -21,7 +22,7 @@ import type { Listen } from "./listen.ts";
 import { type MeshDoor, openMeshDoor, shownAddress } from "./mesh-door.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
-import { openMirror } from "./redis.ts";
+import { openMirror, redisOf } from "./redis.ts";
 import { type OpenChat, openTelegram } from "./telegram.ts";
 import { VERSION } from "./version.ts";
 
@@ -150,7 +151,13 @@ interface Start {
 	readonly door: MeshDoor | undefined;
 }
 
-const openInside = async ({ options, opened, say, config, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Core> => {
+interface Inside {
+	readonly core: Core;
+	/** Brokers on other machines, if there are any. */
+	readonly elsewhere: Elsewhere | undefined;
+}
+
+const openInside = async ({ options, opened, say, config, mesh, node, instance, world, register }: Start, policy: LoadedPolicy): Promise<Inside> => {
 	const { data, acceptLoss, onFatal, level } = options;
 	const log = await openCoreLog({ data, mesh, acceptLoss, onFatal });
 	opened.add(() => log.close());
@@ -175,13 +182,14 @@ const openInside = async ({ options, opened, say, config, mesh, node, instance, 
 	});
 	opened.add(() => core.close());
 	say("core", `${mesh}, ${core.desk.state().level}, policy ${policy.hash.slice(7, 15)}`);
-	const mirror = await openMirror({ named: options.redis, config, log, mesh, world, core });
-	if (mirror !== undefined) {
-		opened.add(() => mirror.stop());
-		const { url, state, lag } = mirror.view();
-		say("redis", `${url}, ${state === "mirroring" ? `${lag} records behind` : "cannot be reached now; it gets everything when it is back"}`);
-	}
-	return core;
+	const redis = await redisOf(options.redis, config);
+	if (redis === undefined) return { core, elsewhere: undefined };
+	const mirror = await openMirror({ redis, config, log, mesh, world, core });
+	opened.add(() => mirror.stop());
+	const { url, state, lag } = mirror.view();
+	say("redis", `${url}, ${state === "mirroring" ? `${lag} records behind` : "cannot be reached now; it gets everything when it is back"}`);
+	const brokers = config.value.redis?.brokers ?? [];
+	return { core, elsewhere: brokers.length === 0 ? undefined : new Elsewhere({ redis, brokers, mesh, log, core, register, world }) };
 };
 
 interface Doors {
@@ -198,7 +206,7 @@ const openToOthers = async (door: MeshDoor, { options, opened, say, mesh }: Pick
 	say("listen", `nodes at mqtts://${shownAddress(address, mqttPort)}, orion join at ${shownAddress(address, open.joinPort)}`);
 };
 
-const openDoors = async ({ options, opened, say, config, mesh, instance, world, register, door }: Start, core: Core): Promise<Doors> => {
+const openDoors = async ({ options, opened, say, config, mesh, instance, world, register, door }: Start, { core, elsewhere }: Inside): Promise<Doors> => {
 	const host = config.value.mqtt?.host ?? LOOPBACK;
 	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
 	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
@@ -210,7 +218,10 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 		intake: core.intake,
 		instance,
 		onRefusal: core.refused,
-		onStop: core.stopped,
+		onStop: (verb, target, by, bytes) => {
+			elsewhere?.relay(verb, target, bytes);
+			core.stopped(verb, target, by, bytes);
+		},
 		...(door === undefined ? {} : { secure: door.secure }),
 		...limits,
 	});
@@ -228,7 +239,12 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	await core.connect(linkTo(broker, mesh), { mqtt, http: () => httpUrl });
+	const link = linkTo(broker, mesh);
+	if (elsewhere !== undefined) {
+		elsewhere.start(broker);
+		opened.add(() => elsewhere.stop());
+	}
+	await core.connect(elsewhere?.link(link) ?? link, { mqtt, http: () => httpUrl });
 	const { telegram } = config.value;
 	if (telegram !== undefined) {
 		const opening = await openTelegram(core, world, telegram, resolve(config.file === undefined ? "." : dirname(config.file), telegram.tokenFile));
@@ -274,8 +290,9 @@ const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> =>
 	const register = door?.register ?? passwords;
 	const node = config.value.node ?? nodeNameOf(hostname());
 	const start: Start = { options, opened, say, config, mesh, node, instance: randomBytes(8).toString("hex"), world, register, door };
-	const core = await openInside(start, policy);
-	const doors = await openDoors(start, core);
+	const inside = await openInside(start, policy);
+	const { core } = inside;
+	const doors = await openDoors(start, inside);
 	const agentReady = await openAgent(start, core, doors.mqtt);
 	return {
 		...doors,

@@ -1042,6 +1042,12 @@ url: string
  */
 ca?: string
 /**
+ * names of the brokers elsewhere that speak through it; see `orion broker add NAME`
+ * 
+ * Items: 1 to 32 of a-z, 0-9 and -
+ */
+brokers?: string[]
+/**
  * newest records that stay in each family stream, about (default 10000, 0 = no family streams)
  */
 familyRecordsMax?: number

@@ -20,6 +20,7 @@ import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
 import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
+import { acceptSpooled } from "./spooled.ts";
 import { startRecords } from "./start-records.ts";
 import { Stops } from "./stops.ts";
 import { Tally } from "./tally.ts";
@@ -81,6 +82,8 @@ export interface Core {
 	refused(refusal: TurnedAway): void;
 	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
 	notice(about: string, notice: Notice | undefined): void;
+	/** Takes a record from the spool of a broker elsewhere; durable when it resolves. */
+	spooled(broker: string, bytes: Uint8Array): Promise<void>;
 	/** What parts outside of core show in its status, from now on. */
 	show(outside: Outside): void;
 	/** An order to stop that came to the broker, after it was handed on. */
@@ -210,6 +213,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			data: options.data,
 			host: options.host,
 			...(parts.outside.redis === undefined ? {} : { redis: parts.outside.redis() }),
+			...(parts.outside.brokers === undefined ? {} : { brokers: parts.outside.brokers() }),
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -283,9 +287,12 @@ const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stop
 	});
 
 /** What core says regularly, and to whom it may say it. */
-const roundsOf = ({ options, journal, shell, intake, live, key, term, stops }: Parts, publish: BrokerLink): Rounds => {
+const roundsOf = (parts: Parts, publish: BrokerLink): Rounds => {
+	const { options, journal, shell, intake, live, key, term, stops } = parts;
 	const { mesh, instance, log, world } = options;
-	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state: () => shell.state, stops: () => stops.listed() });
+	const mayStillCome = () => parts.outside.brokers?.().some(({ state, lag }) => state !== "here" || lag > 0) ?? false;
+	const state = () => shell.state;
+	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state, mayStillCome, stops: () => stops.listed() });
 };
 
 const dispatcherOf = ({ options, journal, shell, live, key, term, audit }: Parts, delivery: BrokerLink): Dispatcher => {
@@ -353,6 +360,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		show: (outside) => {
 			parts.outside = { ...parts.outside, ...outside };
 		},
+		spooled: (broker, bytes) => acceptSpooled({ intake, journal, mesh: options.mesh }, broker, bytes),
 		refused: (refusal) => noteRefusal(notices, refusal),
 		stopped: (verb, target, by, bytes) => stops.heard(verb, target, by.node, bytes),
 		connect: async (link, where) => {

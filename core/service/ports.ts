@@ -50,13 +50,25 @@ export interface CopyView {
 	readonly lag: number;
 }
 
+/** A broker elsewhere. */
+export interface BrokerView {
+	readonly broker: string;
+	readonly state: "never heard" | "here" | "silent";
+	/** Records in its spool that are not here yet, as it said last. */
+	readonly lag: number;
+	readonly nodes: readonly string[];
+	readonly silentMs?: number;
+}
+
 /** What parts outside of core show in its status. */
 export interface Outside {
 	readonly redis?: () => CopyView;
+	readonly brokers?: () => readonly BrokerView[];
 }
 
 export interface CoreInfo {
 	readonly redis?: CopyView;
+	readonly brokers?: readonly BrokerView[];
 	readonly mesh: string;
 	readonly code: string;
 	readonly term: CoreTerm;

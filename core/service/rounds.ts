@@ -33,6 +33,8 @@ export interface RoundsOptions {
 	readonly publish: Publish;
 	readonly world: World;
 	readonly state: () => EngineState;
+	/** True while a broker elsewhere may still hold what is missing: then no hole is given up. */
+	readonly mayStillCome: () => boolean;
 	/** Stops and releases that their nodes may have missed. */
 	readonly stops: () => Pick<CoreBeacon, "latched" | "stops" | "releases">;
 }
@@ -138,6 +140,10 @@ export class Rounds {
 		const newestOf = new Map<string, number>();
 		for (const mark of log.lanes()) newestOf.set(mark.source, Math.max(newestOf.get(mark.source) ?? 0, sessionCounter(mark.session)));
 		const open = new Set<string>();
+		if (this.#options.mayStillCome()) {
+			this.#seen.clear();
+			return;
+		}
 		for (const gap of log.gaps()) {
 			const id = JSON.stringify([gap.source, gap.session, gap.lane, gap.fromSeq]);
 			open.add(id);

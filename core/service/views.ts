@@ -179,6 +179,7 @@ export const statusView = (seen: Seen) => {
 			data: info.data,
 		},
 		...(info.redis === undefined ? {} : { redis: info.redis }),
+		...(info.brokers === undefined ? {} : { brokers: info.brokers }),
 		policy: { hash: state.policyHash },
 		stops: stopRows(state),
 		notices,

@@ -91,6 +91,7 @@ export class CoreProcess {
 			publish,
 			world,
 			state,
+			mayStillCome: () => false,
 			stops: () => ({ latched: [] }),
 		});
 	}

@@ -1,7 +1,7 @@
 // A real redis-server of its own on a free port, in a folder that goes when it goes; it can be killed, started again, and set back.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { peer } from "../../build/peers.mjs";
@@ -30,7 +30,23 @@ export class TestRedis {
 
 	async start(): Promise<void> {
 		const { command, env } = peer("redis-server");
-		const settings = ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", "", "--appendfsync", "everysec", "--bind", "127.0.0.1"];
+		// Users survive a restart, once they are saved.
+		const users = join(this.folder, "users.acl");
+		if (!existsSync(users)) writeFileSync(users, "");
+		const settings = [
+			"--aclfile",
+			users,
+			"--appendonly",
+			"yes",
+			"--maxmemory-policy",
+			"noeviction",
+			"--save",
+			"",
+			"--appendfsync",
+			"everysec",
+			"--bind",
+			"127.0.0.1",
+		];
 		this.#process = spawn(command, ["--port", String(this.port), "--dir", this.folder, ...settings, ...this.#arguments], { env, stdio: "pipe" });
 		const started = this.#process;
 		await new Promise<void>((resolve, reject) => {

@@ -1,0 +1,206 @@
+// Composition root of `orion broker --core`: a broker with a spool of its own, on a machine without core. Chooses adapters, decides nothing.
+import { randomBytes } from "node:crypto";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { openBroker } from "../../broker/broker.ts";
+import type { OpenBroker } from "../../broker/ports.ts";
+import type { CoreWord } from "../../contracts/bridge.ts";
+import { digest } from "../../contracts/digest.ts";
+import { parseJson } from "../../contracts/envelope.ts";
+import { OrionError, sayFault } from "../../contracts/errors.ts";
+import { CoreIntake } from "../../core/service/intake.ts";
+import { gapOfRecord, type Journal, keyOfRecord } from "../../core/service/journal.ts";
+import { Live } from "../../core/service/live.ts";
+import { spoolJournal } from "../../core/service/spooled.ts";
+import type { World } from "../../core/service/world.ts";
+import { nodeFiles } from "../../log/node-files.ts";
+import { checkRedisUrl } from "../../log/redis-connection.ts";
+import { Feed, type FeedView } from "../../log/redis-feed.ts";
+import type { SegmentsLog } from "../../log/segment-options.ts";
+import { openSegments } from "../../log/segments.ts";
+import { isLoopback } from "./config.ts";
+import { hostClock, hostTimers } from "./host-clock.ts";
+import { keptFiles } from "./kept-files.ts";
+import { type OpenRegister, openNodeRegister } from "./node-register.ts";
+
+export interface AwayOptions {
+	readonly core: string;
+	readonly name: string;
+	readonly mesh: string;
+	readonly data: string;
+	readonly host: string;
+	readonly port: number;
+	readonly ca?: string;
+	readonly acceptLoss: boolean;
+	readonly onLine: (line: string) => void;
+	readonly onFatal: (error: unknown) => void;
+}
+
+export interface AwayBroker {
+	readonly url: string;
+	view(): FeedView & { readonly lag: number };
+	stop(): Promise<void>;
+}
+
+const EPOCH = "epoch";
+/** What core has is kept for a day, and less of it where it is much. */
+const KEPT_MS = 24 * 3_600_000;
+const KEPT_BYTES_MAX = 1_073_741_824;
+const SWEEP_EVERY_RECORDS = 4_096;
+const SEGMENT_BYTES_MAX = 4_194_304;
+
+const newEpoch = (): string => randomBytes(8).toString("hex");
+
+/** Removes what core has for longer than is wanted, oldest first. */
+const sweep = async (folder: string, wallMs: number): Promise<void> => {
+	const files = await Promise.all(
+		(await readdir(folder)).map(async (name) => {
+			const { mtimeMs, size } = await stat(join(folder, name));
+			return { name, mtimeMs, size };
+		}),
+	);
+	let kept = 0;
+	for (const { name, mtimeMs, size } of files.sort((left, right) => right.mtimeMs - left.mtimeMs)) {
+		kept += size;
+		if (wallMs - mtimeMs > KEPT_MS || kept > KEPT_BYTES_MAX) await rm(join(folder, name), { force: true });
+	}
+};
+
+/** A node that meets another spool sends again what core does not have: this one cannot know what the other held. */
+const withInstance = (topic: string, bytes: Uint8Array, instance: string): Uint8Array => {
+	if (!topic.endsWith("/watermark")) return bytes;
+	const parsed = parseJson(bytes);
+	return parsed.ok && typeof parsed.value === "object" && parsed.value !== null ? Buffer.from(JSON.stringify({ ...parsed.value, instance })) : bytes;
+};
+
+interface Hearing {
+	readonly broker: OpenBroker;
+	readonly register: OpenRegister;
+	readonly instance: () => string;
+	readonly answer: (id: string, outcome: "delivered" | "nobody") => void;
+	readonly onLine: (line: string) => void;
+}
+
+const hear = (word: Exclude<CoreWord, { readonly kind: "mark" }>, { broker, register, instance, answer, onLine }: Hearing): void => {
+	const failed = (error: unknown): void => onLine(error instanceof OrionError ? sayFault(error.fault) : String(error));
+	switch (word.kind) {
+		case "publish": {
+			const bytes = withInstance(word.topic, Buffer.from(word.bytes, "base64"), instance());
+			broker.publish(word.topic, bytes, { qos: word.qos, retain: word.retain }).catch(failed);
+			break;
+		}
+		case "deliver":
+			broker.deliver(word.node, word.topic, Buffer.from(word.bytes, "base64")).then((outcome) => answer(word.id, outcome), failed);
+			break;
+		case "drop":
+			broker.drop(word.node).catch(failed);
+			break;
+		case "rows":
+			register.replace(word.rows).catch(failed);
+			break;
+		default:
+	}
+};
+
+interface Rooms {
+	readonly world: World;
+	readonly register: OpenRegister;
+	readonly spool: SegmentsLog;
+	readonly epoch: { now: string };
+}
+
+const openRooms = async ({ data, mesh, acceptLoss, onFatal }: AwayOptions): Promise<Rooms> => {
+	const folder = join(data, "spool");
+	const clock = hostClock();
+	const files = await keptFiles(data);
+	const world: World = { clock, timers: hostTimers(), files, fatal: onFatal };
+	const register = await openNodeRegister(files, clock);
+	const spool = await openSegments({
+		files: nodeFiles(),
+		folder,
+		mesh,
+		keyOf: keyOfRecord,
+		gapOf: gapOfRecord,
+		acceptLoss,
+		onFatal,
+		segmentBytesMax: SEGMENT_BYTES_MAX,
+	});
+	// In the spool's own folder: who removes that one removes what its numbers meant.
+	const beside = await keptFiles(folder);
+	const epoch = { now: (await beside.read(EPOCH))?.trim() ?? "" };
+	if (epoch.now === "") {
+		epoch.now = newEpoch();
+		await beside.write(EPOCH, `${epoch.now}\n`, "plain");
+	}
+	return { world, register, spool, epoch };
+};
+
+/** Damage that was accepted at this start is a fact, before anything else is said. */
+const noteLosses = async (spool: SegmentsLog, journal: Journal, name: string): Promise<void> => {
+	for (const { fromPosition, toPosition, bytes } of spool.losses) {
+		const data = { what: "records" as const, fromPosition, toPosition, count: toPosition - fromPosition + 1, bytes, why: `damaged in the spool of ${name}` };
+		await journal.note("/core/intake", "dev.orion.log.loss.v1", data);
+	}
+};
+
+/** Rejects with OrionError: USAGE, REDIS_URL, PORT_IN_USE, PORT_REFUSED, and those of the log. */
+export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker> => {
+	const { core, name, mesh, data, host, port, ca, onLine, onFatal } = options;
+	checkRedisUrl(core);
+	if (!isLoopback(host)) throw new OrionError("USAGE", { detail: `${host} is not loopback: passwords would cross the network in the clear` });
+	const { world, register, spool, epoch } = await openRooms(options);
+	const journal = spoolJournal(spool, mesh, world.clock);
+	await noteLosses(spool, journal, name);
+	const intake = new CoreIntake(journal, new Live(world.clock), world);
+	let swept = 0;
+	const moved = (upTo: number): void => {
+		if (upTo - swept < SWEEP_EVERY_RECORDS) return;
+		swept = upTo;
+		spool.archive(upTo).then(() => sweep(join(data, "spool", "archive"), world.clock.wall()), onFatal);
+	};
+	const feed: Feed = new Feed({
+		url: core,
+		...(ca === undefined ? {} : { ca }),
+		name,
+		epoch: epoch.now,
+		newEpoch: () => {
+			epoch.now = newEpoch();
+			keptFiles(join(data, "spool")).then((files) => files.write(EPOCH, `${epoch.now}\n`, "plain"), onFatal);
+			return epoch.now;
+		},
+		spool,
+		timers: world.timers,
+		here: () => ({ nodes: broker.connections().flatMap(({ identity }) => (identity.kind === "node" ? [identity.node] : [])), rows: digest(register.rows()) }),
+		heard: (word) =>
+			hear(word, { broker, register, instance: () => epoch.now, onLine, answer: (id, outcome) => void feed.say({ v: 1, kind: "answer", id, outcome }) }),
+		moved,
+		notice: (text) => onLine(text ?? "core is listening"),
+		fatal: onFatal,
+	});
+	const broker: OpenBroker = await openBroker({
+		mesh,
+		host,
+		port,
+		credentials: register,
+		instance: randomBytes(8).toString("hex"),
+		intake: {
+			accept: (message) => intake.accept(message),
+			quarantine: (message) => intake.quarantine(message),
+			live: ({ identity: { node, clientId }, topic, bytes }) =>
+				void feed.say({ v: 1, kind: "live", node, clientId, topic, bytes: Buffer.from(bytes).toString("base64") }),
+		},
+		onStop: (verb, target, { node }, bytes) => void feed.say({ v: 1, kind: "stop", verb, target, node, bytes: Buffer.from(bytes).toString("base64") }),
+		onRefusal: ({ clientId, remote, fault }) => onLine(`${clientId ?? remote}: ${sayFault(fault)}`),
+	});
+	feed.start();
+	return {
+		url: `mqtt://${host}:${broker.port}`,
+		view: () => ({ ...feed.view(), lag: spool.head() - feed.view().upTo }),
+		stop: async () => {
+			await broker.close();
+			await intake.settle("all");
+			await feed.stop();
+			await spool.close();
+		},
+	};
+};

@@ -1,0 +1,279 @@
+// Shows that what a broker elsewhere has on its disk reaches core once, in order, whatever ends in between (LOSS-25..28).
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type BrokerWord, bridgeNames, bridgeRights, type CoreWord } from "../../contracts/bridge.ts";
+import { openMemory } from "../../log/memory.ts";
+import type { Log, Position } from "../../log/port.ts";
+import { connectRedis } from "../../log/redis-connection.ts";
+import { Feed } from "../../log/redis-feed.ts";
+import { BrokerLines } from "../../log/redis-lines.ts";
+import { until } from "../support/mesh.ts";
+import { TestRedis } from "../support/redis.ts";
+
+const timers = {
+	after: (delayMs: number, run: () => void) => {
+		const timer = setTimeout(run, Math.min(delayMs, 50));
+		return () => clearTimeout(timer);
+	},
+};
+
+/** Core as the lines see it: what it has on disk survives it. */
+class CoreSide {
+	readonly records: string[] = [];
+	readonly cursors = new Map<string, Position>();
+	readonly heard: BrokerWord[] = [];
+	readonly lost: (readonly [string, Position, Position])[] = [];
+	readonly notices: (string | undefined)[] = [];
+	lines: BrokerLines;
+	readonly #url: string;
+	readonly #brokers: readonly string[];
+
+	constructor(url: string, brokers: readonly string[]) {
+		this.#url = url;
+		this.#brokers = brokers;
+		this.lines = this.start();
+	}
+
+	start(): BrokerLines {
+		this.lines = new BrokerLines({
+			url: this.#url,
+			brokers: this.#brokers,
+			timers,
+			now: () => performance.now(),
+			accept: async (records) => {
+				for (const { broker, bytes } of records) this.records.push(`${broker} ${new TextDecoder().decode(bytes)}`);
+			},
+			cursor: (broker, epoch) => this.cursors.get(`${broker} ${epoch}`) ?? 0,
+			setCursor: async (broker, epoch, position) => {
+				this.cursors.set(`${broker} ${epoch}`, position);
+			},
+			lost: async (broker, from, to) => {
+				this.lost.push([broker, from, to]);
+			},
+			heard: (_broker, word) => this.heard.push(word),
+			came: () => undefined,
+			notice: (said) => this.notices.push(said),
+		});
+		this.lines.start();
+		return this.lines;
+	}
+}
+
+let redis: TestRedis;
+let core: CoreSide;
+const feeds: Feed[] = [];
+const words: CoreWord[] = [];
+
+beforeEach(async () => {
+	redis = await TestRedis.start();
+	core = new CoreSide(redis.url, ["attic", "garden"]);
+});
+afterEach(async () => {
+	for (const feed of feeds.splice(0)) await feed.stop();
+	await core.lines.stop();
+	words.length = 0;
+	await redis.end();
+});
+
+const fill = async (spool: Log, count: number): Promise<void> => {
+	for (let index = 0; index < count; index += 1) await spool.append([{ bytes: new TextEncoder().encode(`${spool.head() + 1}`) }]);
+};
+
+const feedOf = (spool: Log, more: Partial<ConstructorParameters<typeof Feed>[0]> = {}): Feed => {
+	const feed = new Feed({
+		url: redis.url,
+		name: "attic",
+		epoch: "e1",
+		newEpoch: () => "e2",
+		spool,
+		timers,
+		here: () => ({ nodes: ["pi-3"], rows: "" }),
+		heard: (word) => words.push(word),
+		moved: () => undefined,
+		notice: () => undefined,
+		fatal: (error) => {
+			throw error;
+		},
+		...more,
+	});
+	feeds.push(feed);
+	feed.start();
+	return feed;
+};
+
+const expected = (upTo: number, broker = "attic"): readonly string[] => Array.from({ length: upTo }, (_, index) => `${broker} ${index + 1}`);
+const has = (count: number): Promise<true> =>
+	until(`${count} records at core, not ${core.records.length}`, () => (core.records.length >= count ? true : undefined));
+
+describe("LOSS-25 every record of a spool reaches core once and in order", () => {
+	it("and the spool learns up to where it may forget", async () => {
+		const spool = openMemory();
+		await fill(spool, 1_000);
+		const feed = feedOf(spool);
+		await has(1_000);
+		await fill(spool, 50);
+		await has(1_050);
+		expect(core.records).toEqual(expected(1_050));
+		await until("the mark", () => (feed.view().upTo === 1_050 ? true : undefined));
+		await until("the cursor", () => (spool.cursor("core") === 1_050 ? true : undefined));
+		expect(await redis.ask("xlen", bridgeNames("attic").stream)).toBe(0);
+	});
+
+	it("when Redis is killed again and again", async () => {
+		const spool = openMemory();
+		feedOf(spool);
+		for (let round = 1; round <= 3; round += 1) {
+			await fill(spool, 300);
+			await redis.kill();
+			await fill(spool, 300);
+			await redis.start();
+			await has(600 * round);
+		}
+		expect(core.records).toEqual(expected(1_800));
+	});
+
+	it("when Redis is flushed with records on their way, and when it goes back to an older file", async () => {
+		const spool = openMemory();
+		await fill(spool, 100);
+		feedOf(spool);
+		await has(100);
+		await redis.kill("SIGTERM");
+		redis.keep("older");
+		await redis.start();
+		await fill(spool, 200);
+		await has(300);
+		await core.lines.stop();
+		await fill(spool, 200);
+		await until("records between", async () => (((await redis.ask("xlen", bridgeNames("attic").stream)) as number) > 0 ? true : undefined));
+		await redis.ask("flushall");
+		core.start();
+		await has(500);
+		await redis.kill();
+		redis.putBack("older");
+		await redis.start();
+		await fill(spool, 10);
+		await has(510);
+		expect(core.records).toEqual(expected(510));
+	});
+
+	it("when core ends and starts again, and the broker too", async () => {
+		const spool = openMemory();
+		await fill(spool, 100);
+		const first = feedOf(spool);
+		await has(100);
+		await core.lines.stop();
+		await fill(spool, 100);
+		await first.stop();
+		await fill(spool, 100);
+		feedOf(spool);
+		core.start();
+		await has(300);
+		expect(core.records).toEqual(expected(300));
+	});
+
+	it("of two brokers, each in its own order", async () => {
+		const spools = [openMemory(), openMemory()] as const;
+		await fill(spools[0], 400);
+		await fill(spools[1], 400);
+		feedOf(spools[0]);
+		feedOf(spools[1], { name: "garden" });
+		await has(800);
+		expect(core.records.filter((record) => record.startsWith("attic"))).toEqual(expected(400));
+		expect(core.records.filter((record) => record.startsWith("garden"))).toEqual(expected(400, "garden"));
+	});
+});
+
+describe("LOSS-26 a spool that is another one is no step back", () => {
+	it("a new one counts from one, and is read from one", async () => {
+		const spool = openMemory();
+		await fill(spool, 200);
+		const first = feedOf(spool);
+		await has(200);
+		await first.stop();
+		const other = openMemory();
+		await fill(other, 20);
+		feedOf(other, { epoch: "e9" });
+		await has(220);
+		expect(core.records).toEqual([...expected(200), ...expected(20)]);
+	});
+
+	it("an older copy of itself gets another epoch, and what core may not know comes again", async () => {
+		const spool = openMemory();
+		await fill(spool, 200);
+		const first = feedOf(spool);
+		await has(200);
+		await first.stop();
+		const older = openMemory();
+		await fill(older, 150);
+		feedOf(older);
+		await has(350);
+		expect(core.cursors.get("attic e2")).toBe(150);
+	});
+
+	it("a forged entry in its stream is thrown away, and what it took the place of comes", async () => {
+		const spool = openMemory();
+		await fill(spool, 10);
+		feedOf(spool);
+		await has(10);
+		await redis.ask("xadd", bridgeNames("attic").stream, "900-0", "epoch", "e1", "data", "forged");
+		await fill(spool, 10);
+		await has(20);
+		expect(core.records).toEqual(expected(20));
+	});
+});
+
+describe("LOSS-27 without core a broker fills neither Redis nor its memory", () => {
+	it("puts so many records between, and no more", async () => {
+		const spool = openMemory();
+		feedOf(spool);
+		await fill(spool, 1);
+		await has(1);
+		await core.lines.stop();
+		await fill(spool, 10_000);
+		await until("the window is full", async () => (((await redis.ask("xlen", bridgeNames("attic").stream)) as number) >= 4_000 ? true : undefined));
+		expect(await redis.ask("xlen", bridgeNames("attic").stream)).toBeLessThanOrEqual(4_096 + 256);
+		core.start();
+		await has(10_001);
+		expect(core.records).toEqual(expected(10_001));
+	});
+});
+
+describe("LOSS-28 a broker's user reaches its own stream and nothing else", () => {
+	it("adds to it, says and hears; every other command and key is refused", async () => {
+		await redis.ask("acl", "setuser", "broker-attic", "reset", "on", ">secret", ...bridgeRights("attic"));
+		const url = redis.url.replace("//", "//broker-attic:secret@");
+		const spool = openMemory();
+		await fill(spool, 100);
+		feedOf(spool, { url });
+		await has(100);
+		const thief = await connectRedis({ url, answerWithinMs: 5_000 });
+		const refused: readonly [string, ...string[]][] = [
+			["xadd", "orion:in:garden", "*", "data", "x"],
+			["xadd", "orion:log", "*", "data", "x"],
+			["xrange", "orion:log", "-", "+"],
+			["xrange", "orion:in:attic", "-", "+"],
+			["del", "orion:in:attic"],
+			["flushall"],
+			["config", "get", "*"],
+			["get", "orion:mirror"],
+			["publish", "orion:say:garden", "x"],
+			["acl", "whoami"],
+			["eval", "return 1", "0"],
+		];
+		for (const command of refused) await expect(thief.ask(...command), command.join(" ")).rejects.toThrow(/NOPERM/);
+		await expect(thief.subscribe(["orion:out:garden"], () => undefined)).rejects.toThrow(/NOPERM/);
+		thief.end();
+	});
+});
+
+describe("what is said at once", () => {
+	it("reaches the other end or nobody, and is not kept", async () => {
+		const feed = feedOf(openMemory());
+		await until("core hears", () => core.lines.view().find(({ broker, state }) => broker === "attic" && state === "here"));
+		expect(core.lines.brokerOf("pi-3")).toBe("attic");
+		expect(await core.lines.say("attic", { v: 1, kind: "drop", node: "pi-3" })).toBe(true);
+		expect(await core.lines.say("garden", { v: 1, kind: "drop", node: "pi-3" })).toBe(false);
+		await until("the word", () => words.find(({ kind }) => kind === "drop"));
+		expect(await feed.say({ v: 1, kind: "answer", id: "1", outcome: "nobody" })).toBe(true);
+		await until("the answer", () => core.heard.find(({ kind }) => kind === "answer"));
+	});
+});
