@@ -1,6 +1,6 @@
 // Shows with real processes that legs stop when whoever moves them is frozen, killed, unplugged or left alone: actuator, linux-guard, and serialport over a pseudo terminal (HARM-78).
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -220,7 +220,10 @@ describe("a robot's processes", () => {
 		await walking();
 		expect((await ask({ verb: "cut" })).state).toBe("cut");
 		await until("outputs are off", () => !bus.powered);
-		await until("it is on disk", () => readFileSync(join(state, "robot-order.json"), "utf8").includes("cut"));
+		await until("it is on disk", () => {
+			const file = join(state, "robot-order.json");
+			return existsSync(file) && readFileSync(file, "utf8").includes("cut");
+		});
 		actuator.kill("SIGKILL");
 		await ended(actuator);
 		await startActuator(`guard:${guardSocket}`);
