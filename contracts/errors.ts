@@ -128,6 +128,12 @@ export const ERRORS = {
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),
 	INTERNAL: kind("ours", false, 1, "this is a bug of orion, not of yours: {detail}"),
 	FRAME_INVALID: kind("peer", true, 8, "not a frame of the line to what moves: {detail}"),
+	ROBOT_NOT_REHEARSED: kind(
+		"operator",
+		false,
+		5,
+		"{driver} would move real legs, and there is no calibration and no rehearsal yet that could allow it. Use `--robot twin`, the simulated one.",
+	),
 	NO_ROBOT_HERE: kind("operator", true, 3, "no robot answers at {path} ({detail}). Start one with `orion up --robot twin`, or name its folder with --data."),
 	ROBOT_REFUSED: kind("caller", false, 5, "the robot refuses ({why}) {detail}. Ask `orion robot status` what it is doing."),
 	PORT_CLOSED: kind(

@@ -61,7 +61,7 @@ export const register = (program: Command): void => {
 		.option("--config <file>", "configuration (default: orion.yaml here, else in the data folder)")
 		.option("--redis <url>", "a Redis that gets a copy of every record: redis[s]://[user:password@]host[:port]")
 		.option("--accept-loss", "start although the log is damaged, and record what is lost")
-		.option("--robot <driver>", "a robot at this host: twin (simulated), serial:PORT or guard:SOCKET")
+		.option("--robot <driver>", "a robot at this host: twin (simulated); real ones need a rehearsal, which is not here yet")
 		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
 		.option("--verbose", "also show what the agent of this host says")
 		.addHelpText("after", EXAMPLES)

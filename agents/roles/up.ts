@@ -37,7 +37,7 @@ export interface UpOptions {
 	/** Address of a Redis; more than what orion.yaml says. */
 	readonly redis?: string;
 	readonly acceptLoss: boolean;
-	/** twin, serial:PORT or guard:SOCKET, and the model of the robot. */
+	/** `twin`, and the model of the robot; no other driver is let loose before there is a rehearsal. */
 	readonly robot?: { readonly driver: string; readonly model: string };
 	/** Each part as it is ready, and what the agent says. */
 	readonly onPart: (part: { readonly part: string; readonly detail: string; readonly ms: number }) => void;
@@ -279,6 +279,9 @@ const openAgent = async ({ options, opened, say, config, mesh, node, register }:
 const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> => {
 	const { data } = options;
 	const say = stopwatch(options.onPart);
+	// Before anything is opened: what was never rehearsed on a block does not move on a floor.
+	if (options.robot !== undefined && options.robot.driver !== "twin")
+		throw new OrionError("ROBOT_NOT_REHEARSED", { driver: options.robot.driver.slice(0, 128) });
 	const config = required(await findConfig(options.config, data));
 	const policy = required(await readPolicies(config));
 	say("config", config.file ?? "no orion.yaml: nothing is supervised yet");

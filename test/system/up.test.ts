@@ -62,6 +62,13 @@ describe("bad input at the start: a clear error, the right exit code, nothing ha
 		return runOrion(["up", "--data", mesh.data, ...ports, "--config", join(mesh.folder, "orion.yaml"), ...more]);
 	};
 
+	test("HARM-28: real legs are refused before anything is opened, because nothing of them was rehearsed", async () => {
+		const { code, out, err } = await runOrion(["up", "--data", "/proc/orion", "--robot", "serial:/dev/ttyUSB0"]);
+		expect(code).toBe(5);
+		expect(out).not.toContain("OK");
+		expect(err).toContain("--robot twin");
+	});
+
 	test("an unknown flag", async () => {
 		const { code, err } = await runOrion(["up", "--frobnicate"]);
 		expect([code, err]).toEqual([2, expect.stringContaining("--frobnicate")]);
