@@ -51,6 +51,8 @@ export const degrees = (angle: number): number => (angle * 180) / Math.PI;
 
 const RESERVE_DEGREES = 2;
 const RESERVE_MM = 2;
+/** On the way down to the belly the legs turn towards each other by more than joints move otherwise. */
+const NEIGHBOUR_RESERVE_DEGREES = 4;
 
 const inside = ({ min, max }: { readonly min: number; readonly max: number }, by: number) => ({ min: min + by, max: max - by });
 
@@ -61,7 +63,7 @@ const withReserve = ({ reachMm, jointDegrees, neighbourMinDegrees, marginMinMm }
 		femur: inside(jointDegrees.femur, RESERVE_DEGREES),
 		tibia: inside(jointDegrees.tibia, RESERVE_DEGREES),
 	},
-	neighbourMinDegrees: neighbourMinDegrees + RESERVE_DEGREES,
+	neighbourMinDegrees: neighbourMinDegrees + NEIGHBOUR_RESERVE_DEGREES,
 	marginMinMm: marginMinMm + RESERVE_MM,
 });
 

@@ -1,7 +1,7 @@
 // Decides the way up from the belly and the way down to it, from whatever stance: no jump, bounded, powered leg by leg.
 import { ok, type Result } from "../../contracts/result.ts";
-import type { RobotPlan } from "./plan.ts";
-import { type Posture, postureOf, type Stance, sitStance, straight } from "./posture.ts";
+import { degrees, type RobotPlan, type Vec } from "./plan.ts";
+import { type BodyPose, type Posture, postureOf, type Stance, sitStance, straight } from "./posture.ts";
 import { slewDegrees, slowed } from "./slew.ts";
 import { blendBody } from "./walk.ts";
 
@@ -44,10 +44,54 @@ const feetLowered = (from: Stance, share: number): Stance => ({
 	standing: share === 1 ? from.standing.map(() => true) : from.standing,
 });
 
-const bodyTo = (plan: RobotPlan, from: Stance, heightMm: number, share: number): Stance => ({
-	...from,
-	body: share === 0 ? from.body : blendBody(from.body, { ...straight(plan), heightMm }, share),
+const bodyTo = (from: Stance, to: BodyPose, share: number): Stance => ({ ...from, body: share === 0 ? from.body : blendBody(from.body, to, share) });
+
+const middleOf = (points: readonly Vec[]): { readonly x: number; readonly y: number } => ({
+	x: points.reduce((sum, { x }) => sum + x, 0) / points.length,
+	y: points.reduce((sum, { y }) => sum + y, 0) / points.length,
 });
+
+/** Level and down over the feet as they stand: every leg is as near to its rest as all of them together can be. */
+const overFeet = (plan: RobotPlan, { feet }: Stance): BodyPose => {
+	const rests = plan.legs.map(({ rest }) => rest);
+	const stands = plan.legs.map(({ number, rest }) => feet[number - 1] ?? rest);
+	const [from, to] = [middleOf(rests), middleOf(stands)];
+	let [along, across] = [0, 0];
+	for (const [at, rest] of rests.entries()) {
+		const stand = stands[at] ?? rest;
+		const [rx, ry, sx, sy] = [rest.x - from.x, rest.y - from.y, stand.x - to.x, stand.y - to.y];
+		along += rx * sx + ry * sy;
+		across += rx * sy - ry * sx;
+	}
+	const yaw = Math.atan2(across, along);
+	const [cos, sin] = [Math.cos(yaw), Math.sin(yaw)];
+	return {
+		xMm: to.x - (cos * from.x - sin * from.y),
+		yMm: to.y - (sin * from.x + cos * from.y),
+		heightMm: plan.heightsMm.sit,
+		rollDegrees: 0,
+		pitchDegrees: 0,
+		yawDegrees: degrees(yaw),
+	};
+};
+
+const LOOKED_AT = [0.2, 0.4, 0.6, 0.8, 0.9, 1] as const;
+
+/**
+ * Where the body comes down: straight over the rest places if the way there is allowed, else over the feet as they stand, else where it is.
+ * Straightened over feet that stand turned, neighbouring legs may meet; kept where it was, a leg may come too near.
+ */
+const onBelly = (plan: RobotPlan, from: Stance): BodyPose => {
+	const level = { heightMm: plan.heightsMm.sit, rollDegrees: 0, pitchDegrees: 0 };
+	const straightDown = { ...straight(plan), ...level };
+	const over = overFeet(plan, from);
+	const halfWay = { ...blendBody(from.body, over, 0.5), ...level };
+	const ways = [straightDown, over, halfWay, { ...from.body, ...level }];
+	return ways.find((to) => LOOKED_AT.every((share) => postureOf(plan, bodyTo(from, to, share)).ok)) ?? straightDown;
+};
+
+/** Less of a stage than this is no movement: what forbids its end is said, instead of coming nearer and nearer to it. */
+const PROGRESS_MIN = 1e-9;
 
 const entering = (settling: Settling, stage: Settling["stage"]): Settling => ({
 	...settling,
@@ -65,6 +109,10 @@ const moving = (plan: RobotPlan, now: Settling, elapsedMs: number, fastestMs: nu
 	});
 	if (!moved.ok) return moved;
 	const done = moved.value.share === 1 && step === 1 - now.progress;
+	if (!done && step * moved.value.share < PROGRESS_MIN) {
+		const end = postureOf(plan, stanceAt(1));
+		if (!end.ok) return end;
+	}
 	const after = { ...now, progress: done ? 1 : now.progress + step * moved.value.share, sinceMs: now.sinceMs + elapsedMs, posture: moved.value.posture };
 	return ok(done ? entering(after, next) : after);
 };
@@ -97,11 +145,11 @@ const waiting = (plan: RobotPlan, now: Settling, elapsedMs: number): Settling =>
 export const settleOn = (plan: RobotPlan, now: Settling, elapsedMs: number): Result<Settling> => {
 	switch (now.stage) {
 		case "lifting":
-			return moving(plan, now, elapsedMs, plan.riseMs, (share) => bodyTo(plan, now.from, plan.heightsMm.stand, share), "stood");
+			return moving(plan, now, elapsedMs, plan.riseMs, (share) => bodyTo(now.from, { ...straight(plan), heightMm: plan.heightsMm.stand }, share), "stood");
 		case "lowering-feet":
 			return moving(plan, now, elapsedMs, plan.sit.lowerFeetMs, (share) => feetLowered(now.from, share), "lowering-body");
 		case "lowering-body":
-			return moving(plan, now, elapsedMs, plan.sit.lowerBodyMs, (share) => bodyTo(plan, now.from, plan.heightsMm.sit, share), "resting");
+			return moving(plan, now, elapsedMs, plan.sit.lowerBodyMs, (share) => bodyTo(now.from, onBelly(plan, now.from), share), "resting");
 		default:
 			return ok(waiting(plan, now, elapsedMs));
 	}

@@ -38,6 +38,8 @@ describe("presence", () => {
 		await ready();
 		expect(mesh.states()).toEqual(["init 1", "ready 1"]);
 		await until("a working pulse", () => mesh.pulse()?.safety === "working");
+		// Said is noted when the broker has thanked for it.
+		await until("the note of it", () => notes.of("ready").length > 0);
 		expect(notes.of("ready").length).toBe(1);
 		expect(mesh.quarantined).toEqual([]);
 	});

@@ -180,7 +180,7 @@ describe("judged before the first step", () => {
 
 	test("a stride that would bring the centre of mass within 30 mm of an edge is refused (HARM-21)", () => {
 		const shifted = { ...plan, centreOfMassMm: { x: 0, y: 25, z: 5 } };
-		expect(judgeGait(shifted, "tripod", { xMm: 0, yMm: 42, turnDegrees: 0 }, straight(plan))).toMatchObject({
+		expect(judgeGait(shifted, "tripod", { xMm: 0, yMm: 38, turnDegrees: 0 }, straight(plan))).toMatchObject({
 			ok: false,
 			fault: { code: "UNSTABLE", facts: { minMm: 32 } },
 		});

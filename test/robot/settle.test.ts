@@ -45,6 +45,45 @@ describe.each(MODELS)("%s", (model) => {
 		expect(settleOn(plan, now, TICK_MS)).toEqual({ ok: true, value: now });
 	});
 
+	test("sitting down from anywhere, evenly drawn: always ends on the belly, within 3 s, never in a stance that is refused (HARM-22)", () => {
+		// Properties draw mostly near the middle; what collides lies at the edges, so these cases are spread evenly, and are the same each time.
+		let drawn = 12_345;
+		const ratio = (): number => {
+			drawn = (drawn * 1_103_515_245 + 12_345) % 2_147_483_648;
+			return drawn / 2_147_483_648;
+		};
+		const within = (bound: number): number => (ratio() * 2 - 1) * bound;
+		const mm = plan.strideMaxMm * 0.6;
+		const { bodyLimits: body } = plan;
+		let sat = 0;
+		for (let round = 0; round < 6_000; round++) {
+			const gait = ratio() < 0.5 ? ("tripod" as const) : ("ripple" as const);
+			const phase = ratio();
+			const stride = { xMm: within(mm), yMm: within(mm), turnDegrees: within(plan.turnMaxDegrees) };
+			const pose = {
+				rollDegrees: within(body.rollDegrees),
+				pitchDegrees: within(body.pitchDegrees),
+				yawDegrees: within(body.yawDegrees),
+				xMm: within(body.xMm),
+				yMm: within(body.yMm),
+				heightMm: plan.heightsMm.stand + within(body.heightMm),
+			};
+			const from = postureOf(plan, gaitStance(plan, gait, phase, stride, pose), plan.walking);
+			if (!from.ok) continue;
+			sat += 1;
+			let now = beginSit(plan, from.value);
+			let elapsedMs = 0;
+			for (; now.stage !== "off" && elapsedMs <= 3_000; elapsedMs += TICK_MS) {
+				const after = settleOn(plan, now, TICK_MS);
+				if (!after.ok) throw new Error(`${now.stage} at ${now.progress}: ${JSON.stringify(after.fault)} from ${JSON.stringify({ gait, phase, stride, pose })}`);
+				now = after.value;
+			}
+			expect(elapsedMs).toBeLessThanOrEqual(3_000);
+			expect(now.posture.stance.body).toMatchObject({ rollDegrees: 0, pitchDegrees: 0, heightMm: plan.heightsMm.sit });
+		}
+		expect(sat).toBeGreaterThan(5_000);
+	});
+
 	test("sitting down from every phase and pose: no jump, feet down before the body, 300 ms of rest, off in pairs, within 3 s (HARM-22)", () => {
 		const mm = plan.strideMaxMm * 0.6;
 		const axis = (name: keyof typeof plan.bodyLimits) => fc.double({ min: -plan.bodyLimits[name], max: plan.bodyLimits[name], noNaN: true });
