@@ -1,11 +1,13 @@
 // Connects `orion demo` to a terminal: tells the story as it happens, or prints it as JSON, and says at the end whether all of it was true.
 import { ALONE } from "../demo/chapters-alone.ts";
 import { ASK } from "../demo/chapters-ask.ts";
+import { chatChapters } from "../demo/chapters-chat.ts";
 import { EXPLAIN, QUARANTINE } from "../demo/chapters-record.ts";
 import { REPAIR, SURVIVE } from "../demo/chapters-repair.ts";
 import { playWith } from "../demo/play.ts";
 import { Stage } from "../demo/stage.ts";
 import { type Listener, type Step, tellAll } from "../demo/story.ts";
+import { BotServer } from "../demo/telegram/bot-server.ts";
 import { bundled } from "../roles/agent-process.ts";
 import { shippedPolicyText } from "../roles/config.ts";
 import { plain, wrap } from "./layout.ts";
@@ -13,10 +15,13 @@ import type { Session } from "./session.ts";
 
 export interface DemoOptions {
 	readonly keep?: boolean;
+	readonly telegram?: boolean;
 }
 
-const CHAPTERS = [...REPAIR, ...ASK, ...QUARANTINE, ...ALONE, ...SURVIVE, ...EXPLAIN];
+const chaptersWith = (bot: BotServer | undefined) => [...REPAIR, ...ASK, ...chatChapters(bot), ...QUARANTINE, ...ALONE, ...SURVIVE, ...EXPLAIN];
 const TIME_WIDTH = 9;
+/** Of a bot that only the demo's own server knows. */
+const BOT_TOKEN = "100200300:demo_demo_demo_demo_demo_demo_demo";
 
 /** People read it on stdout as it happens; with --json it is progress, and goes to stderr. */
 const listenerOf = (session: Session): Listener => {
@@ -53,16 +58,21 @@ export const runDemo = async (session: Session, options: DemoOptions): Promise<n
 	const beganMs = performance.now();
 	const [program = "orion"] = process.argv.slice(1);
 	const [actions, autonomy, approvals] = await Promise.all((["actions.yaml", "autonomy.yaml", "approvals.yaml"] as const).map(shippedPolicyText));
-	const play = playWith({ actions: actions ?? "", autonomy: autonomy ?? "", approvals: approvals ?? "" });
+	const bot = options.telegram === true ? await BotServer.open(BOT_TOKEN) : undefined;
+	const chat = bot === undefined ? {} : { telegram: { api: bot.root, token: BOT_TOKEN } };
+	// Taps in a chat take a person's time.
+	const decideWithin = bot === undefined ? "3s" : "8s";
+	const play = { ...playWith({ actions: actions ?? "", autonomy: autonomy ?? "", approvals: approvals ?? "" }, decideWithin), ...chat };
 	const stage = await Stage.make({ program, nodeArgs: process.execArgv, agent: bundled("agent"), signal: host.interrupted }, play);
-	const intro = `a mesh of its own, in ${stage.folder}, with three small services and the shipped policies (but: cooldown 1 s, 3 s to decide, one use alone); every figure below is measured now`;
+	const intro = `a mesh of its own, in ${stage.folder}, with three small services and the shipped policies (but: cooldown 1 s, ${decideWithin} to decide, one use alone); every figure below is measured now`;
 	let steps: readonly Step[] = [];
 	try {
 		const readyMs = await stage.start();
 		(session.json ? session.note : session.say).call(session, `${intro}\nready after ${readyMs} ms, at N0: it observes and executes nothing`);
-		steps = await tellAll(stage, CHAPTERS, listenerOf(session), host.interrupted);
+		steps = await tellAll(stage, chaptersWith(bot), listenerOf(session), host.interrupted);
 	} finally {
 		await stage.close(options.keep === true);
+		await bot?.close();
 	}
 	const ms = Math.round(performance.now() - beganMs);
 	const ok = steps.every((step) => step.ok);

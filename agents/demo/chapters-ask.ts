@@ -75,6 +75,12 @@ const asks: Chapter<Stage> = {
 		teller.check(again.code !== 0, "a second yes counts for nothing");
 		teller.say(`approved: stopped ${Math.round(stopped.atMs - third.atMs)} ms after it was asked, once; a second yes is refused`);
 		await stage.orion(...RESOLVE);
+		await stage.see("the end of the action", "dev.orion.action.closed.v1", third.position, ({ data }) => data.action === done[0]?.envelope.data.action);
+		const undone = await stage.orion("approvals", "undo", third.envelope.data.approval, "-m", "it is mended");
+		teller.show(`orion approvals undo ${third.envelope.data.approval}`, undone.out);
+		teller.check(undone.code === 0, `orion approvals undo ends with 0, not ${undone.code}: ${undone.err}`);
+		await stage.see("the service runs again", "dev.orion.process.up.v1", stopped.position, ({ data }) => data.service === "indexer");
+		teller.say("what was approved is taken back: the service runs again");
 		await setLevel(stage, teller, "N2");
 	},
 };

@@ -30,8 +30,8 @@ const changed = (text: string, from: string, to: string): string => {
 	return text.replace(from, to);
 };
 
-/** The shipped policies, but for shorter waits, three seconds to decide, and one use alone instead of two, so that the story takes less than a minute. */
-export const playWith = ({ actions, autonomy, approvals }: ShippedPolicies): Play => ({
+/** The shipped policies, but for shorter waits, seconds to decide, and one use alone instead of two, so that the story takes less than a minute. */
+export const playWith = ({ actions, autonomy, approvals }: ShippedPolicies, decideWithin: string): Play => ({
 	services: (folder, webPort) => ({
 		web: [process.execPath, `${folder}/web.mjs`, String(webPort)],
 		database: [process.execPath, `${folder}/database.mjs`, folder],
@@ -39,8 +39,8 @@ export const playWith = ({ actions, autonomy, approvals }: ShippedPolicies): Pla
 	}),
 	programs: { "web.mjs": WEB, "database.mjs": DATABASE, "indexer.mjs": IDLES, "pump.mjs": IDLES, disk: "" },
 	policies: {
-		"policies/actions.yaml": changed(actions, "cooldown: 5s", "cooldown: 1s"),
+		"policies/actions.yaml": changed(changed(actions, "cooldown: 5s", "cooldown: 1s"), "cooldown: 60s", "cooldown: 1s"),
 		"policies/autonomy.yaml": changed(autonomy, "uses: 2", "uses: 1"),
-		"policies/approvals.yaml": changed(approvals, "decideWithin: 10min", "decideWithin: 3s"),
+		"policies/approvals.yaml": changed(changed(approvals, "decideWithin: 10min", `decideWithin: ${decideWithin}`), "asksPerHour: 6", "asksPerHour: 30"),
 	},
 });

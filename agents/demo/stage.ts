@@ -26,6 +26,8 @@ export interface Play {
 	readonly programs: Readonly<Record<string, string>>;
 	/** Texts by `policies/NAME.yaml`. */
 	readonly policies: Readonly<Record<string, string>>;
+	/** Server of the Bot API and the token of its bot: then questions are also asked there. */
+	readonly telegram?: { readonly api: string; readonly token: string };
 }
 
 export interface Answer {
@@ -106,7 +108,9 @@ export class Stage {
 		for (const [name, text] of Object.entries({ ...play.programs, ...play.policies })) writeFileSync(join(folder, name), text);
 		// JSON is YAML.
 		const processes = Object.fromEntries(commands.map(([name, command]) => [name, { command }]));
-		writeFileSync(join(folder, "orion.yaml"), JSON.stringify({ node: NODE, policies: "policies", processes, host: { every: "2s" } }, null, "\t"));
+		const telegram = play.telegram === undefined ? {} : { telegram: { tokenFile: "bot-token", api: play.telegram.api } };
+		if (play.telegram !== undefined) writeFileSync(join(folder, "bot-token"), `${play.telegram.token}\n`, { mode: 0o600 });
+		writeFileSync(join(folder, "orion.yaml"), JSON.stringify({ node: NODE, policies: "policies", processes, host: { every: "2s" }, ...telegram }, null, "\t"));
 		const names = commands.map(([name]) => name);
 		return new Stage(folder, ports, names, options);
 	}

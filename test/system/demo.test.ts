@@ -23,7 +23,7 @@ const processesIn = (folder: string): readonly string[] =>
 	});
 
 test("told whole: observed, repaired, given up, quarantined, survived, explained; and nothing is left (HARM-2 HARM-3 HARM-6 LOSS-9 TELL-1)", async () => {
-	const { code, out, err } = await runOrion(["demo", "--json"], { TMPDIR: temp });
+	const { code, out, err } = await runOrion(["demo", "--telegram", "--json"], { TMPDIR: temp });
 	const told = JSON.parse(out) as {
 		schema: string;
 		ok: boolean;
@@ -34,7 +34,18 @@ test("told whole: observed, repaired, given up, quarantined, survived, explained
 		err,
 	).toEqual([]);
 	expect(told).toMatchObject({ schema: "orion.demo/1", ok: true });
-	expect(told.steps.map(({ id }) => id)).toEqual(["observe", "repair", "repair-again", "give-up", "ask", "quarantine", "alone", "survive", "explain"]);
+	expect(told.steps.map(({ id }) => id)).toEqual([
+		"observe",
+		"repair",
+		"repair-again",
+		"give-up",
+		"ask",
+		"telegram",
+		"quarantine",
+		"alone",
+		"survive",
+		"explain",
+	]);
 	expect(told.steps.find(({ id }) => id === "survive")?.figures["executions"]).toBe(1);
 	expect(code).toBe(0);
 	expect(readdirSync(temp)).toEqual([]);
