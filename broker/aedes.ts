@@ -13,7 +13,8 @@ import { forgetAtEnd, type Hidden, type HiddenClient, markRepeats, publicationOf
 import type { BrokerLimits } from "./limits.ts";
 import { type QosMax, REASONS } from "./packet-check.ts";
 import type { Identity } from "./ports.ts";
-import { connackOf, pubackOf, reasonOf } from "./reason-codes.ts";
+import { connackOf, reasonOf } from "./reason-codes.ts";
+import { Thanks } from "./thanks.ts";
 import { Throttle } from "./throttle.ts";
 
 interface Session {
@@ -21,6 +22,7 @@ interface Session {
 	/** Whom its certificate names. */
 	readonly certified: string | undefined;
 	readonly client: Client;
+	readonly thanks: Thanks;
 	/** Filters and the QoS that was granted. */
 	readonly granted: Map<string, 0 | 1>;
 	/** Newest messages that were handed over, so that overlapping filters give one copy. */
@@ -166,7 +168,7 @@ export class Library {
 		}
 		entry.makeRoom?.destroy();
 		const client = this.#aedes.handle(conn);
-		const session: Session = { conn, certified, client, granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
+		const session: Session = { conn, certified, client, thanks: new Thanks(conn), granted: new Map(), handed: new Set(), muted: false, wantsReasons: true };
 		this.#sessions.set(client, session);
 		this.#closeTraps(session);
 		conn.once("close", () => {
@@ -284,6 +286,7 @@ export class Library {
 			return;
 		}
 		const { qos, messageId } = packet;
+		let isAtOnce = true;
 		this.#door.publish(session.identity, publicationOf(packet), (answer) => {
 			if (answer.kind === "cut") {
 				// An error would tell an MQTT 5 client to throw the message away; without an answer every client sends it again.
@@ -305,17 +308,19 @@ export class Library {
 			if (answer.kind === "taken") {
 				packet.topic = VOID_TOPIC;
 				packet.payload = NOTHING;
-				if (answer.fault !== undefined && qos === 1 && this.#acknowledge(session, messageId, answer.fault)) Object.assign(packet, { _notAuthorized: true });
+				if (this.#thank(session, qos, messageId, answer.fault, isAtOnce)) Object.assign(packet, { _notAuthorized: true });
 			}
 			done(null);
 		});
+		isAtOnce = false;
 	}
 
-	/** PUBACK with a reason, which only MQTT 5 has; the library is then told (`_notAuthorized`) that it was answered already. */
-	#acknowledge({ client, conn, wantsReasons }: Session, messageId: number | undefined, found: Fault): boolean {
-		if (client.version !== V5 || messageId === undefined) return false;
-		const properties = wantsReasons ? { properties: { reasonString: reasonOf(found) } } : {};
-		conn.write(generate({ cmd: "puback", messageId, reasonCode: pubackOf(found), ...properties }, { protocolVersion: V5 }));
+	/** True if nothing is left for the library to do. It reads on inside of its hook, which it must not do inside of its own reading: then it gives the answer itself. */
+	#thank(session: Session, qos: number, messageId: number | undefined, found: Fault | undefined, isAtOnce: boolean): boolean {
+		if (qos === 0 || messageId === undefined) return !isAtOnce;
+		if (found !== undefined && session.client.version === V5) session.thanks.explain(messageId, found, session.wantsReasons);
+		else if (isAtOnce) return false;
+		else session.thanks.give(messageId);
 		return true;
 	}
 

@@ -160,7 +160,8 @@ export class Doorkeeper implements Door {
 
 	/** What stays visible is said by the broker itself: it must not depend on whether the sender is still there to be thanked. */
 	#showStored({ node }: Identity, { topic, retain, bytes }: Publication, { channel, envelope }: Stored): Answer {
-		if (!NODE_CHANNELS[channel].retained) return { kind: "pass" };
+		// No filter that is granted reaches what nodes say: whoever wants it reads the log.
+		if (!NODE_CHANNELS[channel].retained) return { kind: "taken" };
 		if (channel === "state") {
 			const newest = placeState(this.#newest.get(node), envelope);
 			if (newest === undefined) return { kind: "taken" };

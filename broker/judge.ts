@@ -35,12 +35,25 @@ const NUMBERED: readonly (keyof Envelope)[] = ["session", "lane", "seq"];
 const DATED: readonly (keyof Envelope)[] = ["mono", "time"];
 const MESSAGE_ID_MAX = 256;
 
-const nameOf = (type: string): string => type.split(".").slice(2, 4).join(".");
+/** `everyone`: nodes and their clients. */
+type Speakers = "everyone" | "nodes" | "nobody";
 
+const speakersOf = (channel: NodeChannel, type: string): Speakers => {
+	const name = type.split(".").slice(2, 4).join(".");
+	if (!(TYPES[channel] ?? []).some((row) => row === name || (row.endsWith(".*") && name.startsWith(row.slice(0, -1))))) return "nobody";
+	return NODE_ONLY.includes(name) ? "nodes" : "everyone";
+};
+
+/** Asked for every message, and there are as many answers as channels and types with a contract. */
+const SPEAKERS = new Map<NodeChannel, Map<string, Speakers>>();
+
+/** Of a type that has a contract. */
 const fits = (channel: NodeChannel, identity: Identity, type: string): boolean => {
-	const name = nameOf(type);
-	if (NODE_ONLY.includes(name) && identity.kind === "client") return false;
-	return (TYPES[channel] ?? []).some((row) => row === name || (row.endsWith(".*") && name.startsWith(row.slice(0, -1))));
+	const known = SPEAKERS.get(channel) ?? new Map<string, Speakers>();
+	if (known.size === 0) SPEAKERS.set(channel, known);
+	const speakers = known.get(type) ?? speakersOf(channel, type);
+	known.set(type, speakers);
+	return speakers === "everyone" || (speakers === "nodes" && identity.kind !== "client");
 };
 
 const sourceFits = (identity: Identity, source: string): boolean => {

@@ -18,16 +18,11 @@ export type Envelope<T extends RecordType = RecordType> = {
 export const ENVELOPE_BYTES_MAX = 65_536;
 export const DEPTH_MAX = 16;
 
-const RECORD_TYPE = /^dev\.orion\.([a-z]+\.[a-z]+)\.v([1-9]\d{0,3})$/;
 const CONTRACT_GENERATION = 1;
-const CONTRACTS_BY_NAME: ReadonlyMap<string, keyof Contracts> = new Map(ENVELOPED.map((name) => [name, name]));
+const CONTRACTS_BY_TYPE: ReadonlyMap<string, keyof Contracts> = new Map(ENVELOPED.map((name) => [`dev.orion.${name}.v${CONTRACT_GENERATION}`, name]));
 
 /** "dev.orion.alert.firing.v1" -> "alert.firing"; undefined for a type without a contract here, and for what is no message: a file, a signed payload. */
-export const contractOf = (type: string): keyof Contracts | undefined => {
-	const match = RECORD_TYPE.exec(type);
-	if (match?.[1] === undefined || Number(match[2]) !== CONTRACT_GENERATION) return undefined;
-	return CONTRACTS_BY_NAME.get(match[1]);
-};
+export const contractOf = (type: string): keyof Contracts | undefined => CONTRACTS_BY_TYPE.get(type);
 
 /** One step of a JSON pointer (RFC 6901). */
 const step = (name: string): string => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
@@ -56,7 +51,10 @@ export const checkContract = <K extends keyof Contracts>(name: K, value: unknown
 const tooDeep = (value: unknown, left: number): boolean => {
 	if (value === null || typeof value !== "object") return false;
 	if (left === 0) return true;
-	for (const inner of Object.values(value)) if (tooDeep(inner, left - 1)) return true;
+	if (Array.isArray(value)) return value.some((inner) => tooDeep(inner, left - 1));
+	const object = value as Readonly<Record<string, unknown>>;
+	// What JSON.parse made has no other names than its own.
+	for (const name in object) if (tooDeep(object[name], left - 1)) return true;
 	return false;
 };
 

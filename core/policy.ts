@@ -115,8 +115,20 @@ export const riskOf = (policy: Policy, action: string): Risk => policy.actions.f
 export const actionRule = (policy: Policy, action: string): ActionRule | undefined => policy.actions.find((rule) => rule.id === action);
 
 /** Fills {names} in a text; what has no value stays visible. */
-export const fill = (text: string, values: Readonly<Record<string, Scalar | undefined>>): string =>
-	text.replace(/\{(\w+)\}/g, (whole, name: string) => (values[name] === undefined ? whole : String(values[name])));
+export const fill = (text: string, values: Readonly<Record<string, Scalar | undefined>>): string => {
+	let filled = "";
+	let from = 0;
+	for (let open = text.indexOf("{"); open >= 0; open = text.indexOf("{", from)) {
+		const close = text.indexOf("}", open);
+		if (close < 0) break;
+		const value = values[text.slice(open + 1, close)];
+		// A brace that encloses no name may stand before one that does.
+		const end = value === undefined ? open + 1 : close + 1;
+		filled += text.slice(from, open) + (value === undefined ? "{" : String(value));
+		from = end;
+	}
+	return filled + text.slice(from);
+};
 
 const SERVICE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 

@@ -3,7 +3,7 @@ import type { Lane } from "../contracts/envelope.ts";
 import { crc32c } from "./crc32c.ts";
 import { Dedup } from "./dedup.ts";
 import { putU32, putU64, u32, u64 } from "./frame.ts";
-import { IdWindow } from "./id-window.ts";
+import { type Generation, IdWindow } from "./id-window.ts";
 import { LaneWindow } from "./lane-window.ts";
 import type { Gap } from "./port.ts";
 
@@ -38,43 +38,89 @@ interface Outline {
 	readonly orphans: readonly Gap[];
 }
 
-/** Everything that is remembered of the records up to `position`. */
-export const encodeDedup = (dedup: Dedup, position: number): Uint8Array => {
+/** Ids at a time, and bytes: a fraction of a millisecond. */
+const PAGE_IDS = 1_024;
+const PAGE_BYTES = 262_144;
+
+const ENCODER = new TextEncoder();
+
+/** Lets others have their turn: a flood of ids makes a copy of many megabytes, and nobody's message may wait for that. */
+export type GiveWay = () => Promise<void>;
+
+interface Parts {
+	readonly texts: Uint8Array[];
+	readonly numbers: Float64Array[];
+}
+
+const putIds = async ({ texts, numbers }: Parts, generations: readonly Generation[], giveWay: GiveWay): Promise<void> => {
+	let separator = "";
+	for (const { digests, count } of generations) {
+		let left = count;
+		let page: [string, number][] = [];
+		for (const entry of digests) {
+			if (left === 0) break;
+			left -= 1;
+			page.push(entry);
+			if (page.length < PAGE_IDS && left > 0) continue;
+			texts.push(ENCODER.encode(separator + JSON.stringify(page.map(([id]) => id)).slice(1, -1)));
+			numbers.push(Float64Array.from(page, ([, digest]) => digest));
+			separator = ",";
+			page = [];
+			if (left > 0) await giveWay();
+		}
+	}
+};
+
+/** Everything that is remembered of the records up to `position` when it is called, whatever comes while it is written down. */
+export const encodeDedup = async (dedup: Dedup, position: number, giveWay: GiveWay): Promise<Uint8Array> => {
+	const parts: Parts = { texts: [], numbers: [] };
+	const say = (text: string): unknown => parts.texts.push(ENCODER.encode(text));
 	const lanes: LaneRow[] = [];
-	const ids: IdRow[] = [];
-	const numbers: Float64Array[] = [];
 	const contents = dedup.contents();
 	for (const [source, { sessions }] of contents.lanes) {
 		for (const [session, windows] of sessions) {
 			for (const [lane, window] of windows) {
 				const { digests, ...marks } = window.snapshot();
 				lanes.push({ source, session, lane, ...marks, numbers: digests.length });
-				numbers.push(digests);
+				parts.numbers.push(digests);
 			}
 		}
 	}
-	for (const [source, window] of contents.ids) {
-		const snapshot = window.snapshot();
-		ids.push({ source, ids: snapshot.ids });
-		numbers.push(snapshot.digests);
+	const ids = [...contents.ids].map(([source, window]) => ({ source, generations: window.generations() }));
+	const { orphans } = contents;
+	const head: Omit<Outline, "ids" | "orphans"> = { format: FORMAT, lanes };
+	say(`${JSON.stringify(head).slice(0, -1)},"ids":[`);
+	for (const [index, { source, generations }] of ids.entries()) {
+		say(`${index === 0 ? "" : ","}{"source":${JSON.stringify(source)},"ids":[`);
+		await putIds(parts, generations, giveWay);
+		say("]}");
 	}
-	const outline: Outline = { format: FORMAT, lanes, ids, orphans: contents.orphans };
-	return assemble(position, new TextEncoder().encode(JSON.stringify(outline)), numbers);
+	say(`],"orphans":${JSON.stringify(orphans)}}`);
+	return assemble(position, parts, giveWay);
 };
 
-const assemble = (position: number, json: Uint8Array, numbers: readonly Float64Array[]): Uint8Array => {
-	const count = numbers.reduce((sum, { length }) => sum + length, 0);
-	const bytes = new Uint8Array(JSON_AT + json.length + count * 8);
-	bytes.set(new TextEncoder().encode(MAGIC));
+const assemble = async (position: number, { texts, numbers }: Parts, giveWay: GiveWay): Promise<Uint8Array> => {
+	const blocks = [...texts, ...numbers.map((block) => new Uint8Array(block.buffer, block.byteOffset, block.byteLength))];
+	const bytes = new Uint8Array(JSON_AT + blocks.reduce((sum, { length }) => sum + length, 0));
+	bytes.set(ENCODER.encode(MAGIC));
 	putU64(bytes, POSITION_AT, position);
-	putU32(bytes, JSON_LENGTH_AT, json.length);
-	bytes.set(json, JSON_AT);
-	let at = JSON_AT + json.length;
-	for (const block of numbers) {
-		bytes.set(new Uint8Array(block.buffer, block.byteOffset, block.byteLength), at);
-		at += block.byteLength;
+	putU32(
+		bytes,
+		JSON_LENGTH_AT,
+		texts.reduce((sum, { length }) => sum + length, 0),
+	);
+	let at = JSON_AT;
+	for (const block of blocks) {
+		bytes.set(block, at);
+		at += block.length;
 	}
-	putU32(bytes, CRC_AT, crc32c(bytes, POSITION_AT));
+	let crc = 0;
+	for (let from = POSITION_AT; from < bytes.length; from += PAGE_BYTES) {
+		const to = Math.min(bytes.length, from + PAGE_BYTES);
+		crc = crc32c(bytes, from, to, crc);
+		if (to < bytes.length) await giveWay();
+	}
+	putU32(bytes, CRC_AT, crc);
 	return bytes;
 };
 

@@ -114,6 +114,13 @@ export class Dedup {
 		this.#orphans = [...this.#orphans, ...gapsOf(source, session, lanes)].slice(-ORPHANS_MAX);
 	}
 
+	/** How many ids are remembered. */
+	get ids(): number {
+		let count = 0;
+		for (const [, window] of this.#ids.entries()) count += window.size;
+		return count;
+	}
+
 	closeGap(gap: Gap): void {
 		const { source, session, lane, fromSeq, toSeq } = gap;
 		const isClosed = (other: Gap): boolean =>

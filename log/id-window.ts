@@ -10,6 +10,12 @@ export interface IdSnapshot {
 	readonly digests: Float64Array;
 }
 
+/** The first `count` of these, by id their digests. */
+export interface Generation {
+	readonly digests: ReadonlyMap<string, number>;
+	readonly count: number;
+}
+
 /** Two generations: the older one is dropped whole, because a Map that deletes its oldest key with every new one runs at half the rate. */
 export class IdWindow {
 	#newer = new Map<string, number>();
@@ -44,9 +50,9 @@ export class IdWindow {
 		return this.#newer.size + this.#older.size;
 	}
 
-	snapshot(): IdSnapshot {
-		const all = [...this.#older, ...this.#newer];
-		return { ids: all.map(([id]) => id), digests: Float64Array.from(all, ([, digest]) => digest) };
+	/** What is in it now: a generation grows at its end or is let go whole, so this stays true while it is read bit by bit. */
+	generations(): readonly Generation[] {
+		return [this.#older, this.#newer].map((digests) => ({ digests, count: digests.size }));
 	}
 
 	/** How old they are is not known any more: they are remembered as if they came now. */

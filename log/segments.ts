@@ -23,6 +23,14 @@ const MEMORY_BYTES_MAX = 4_194_304;
 /** What one write takes at most, so that the first of many that wait is not told later than it must. */
 const GROUP_BYTES_MAX = 1_048_576;
 
+/** A copy is made when there is at least one new record for so many ids in it. */
+const COPY_SHARE = 4;
+
+const giveWay = (): Promise<void> =>
+	new Promise((resolve) => {
+		setImmediate(resolve);
+	});
+
 const lossOf = ({ fromPosition, toPosition, fromOffset, toOffset }: Damage): RecordLoss => ({ fromPosition, toPosition, bytes: toOffset - fromOffset });
 
 class SegmentLog implements SegmentsLog {
@@ -162,7 +170,8 @@ class SegmentLog implements SegmentsLog {
 		}
 		this.#opened.segments.push(this.#active.segment);
 		await full.file.close();
-		this.#inBackground(this.#copyDedup());
+		// A copy costs as much as it remembers: a flood of ids must not be paid for with each segment.
+		if ((this.#head - this.#copiedUpTo) * COPY_SHARE >= this.#opened.dedup.ids) this.#inBackground(this.#copyDedup());
 	}
 
 	/** The first batch carries the facts of what was lost, so from now on it is accepted. */
@@ -187,11 +196,11 @@ class SegmentLog implements SegmentsLog {
 	#copyDedup(): Promise<void> {
 		const head = this.#head;
 		this.#isCopyStale = false;
-		const bytes = encodeDedup(this.#opened.dedup, head);
+		const encoded = encodeDedup(this.#opened.dedup, head, giveWay);
 		const { files, folder } = this.#options;
 		const copied = this.#copying.then(async () => {
 			try {
-				await replaceKeeping(files, folder, DEDUP, DEDUP_OLDER, bytes);
+				await replaceKeeping(files, folder, DEDUP, DEDUP_OLDER, await encoded);
 				this.#olderCopiedUpTo = this.#copiedUpTo;
 				this.#copiedUpTo = head;
 			} catch (error) {

@@ -96,15 +96,32 @@ const next = (
 /** Who a record speaks for; undefined for core's own, which may speak of any node. */
 export const nodeOf = (envelope: Envelope): string | undefined => nodeOfSource(envelope.source);
 
-/** Ids of the symptoms that an event speaks of. */
-export const touched = (state: EngineState, envelope: Envelope): readonly { readonly rule: CorrelationRule; readonly id: string }[] => {
-	const rules = state.rulesByType[envelope.type];
-	if (rules === undefined) return [];
+interface Reading {
+	readonly rules: readonly CorrelationRule[];
+	readonly facts: Facts;
+	readonly touched: readonly { readonly rule: CorrelationRule; readonly id: string }[];
+}
+
+/** What was read of an event last, because it is decided on and folded right after: the same event and rules read the same. */
+const READINGS = new WeakMap<Envelope, Reading>();
+
+const read = (rules: readonly CorrelationRule[], envelope: Envelope): Reading => {
+	const known = READINGS.get(envelope);
+	if (known?.rules === rules) return known;
 	const facts = factsOf(envelope, nodeOf(envelope));
-	return rules.flatMap((rule) => {
+	const touched = rules.flatMap((rule) => {
 		const key = fill(rule.key, facts);
 		return key.includes("{") ? [] : [{ rule, id: `${rule.id}:${key}` }];
 	});
+	const reading = { rules, facts, touched };
+	READINGS.set(envelope, reading);
+	return reading;
+};
+
+/** Ids of the symptoms that an event speaks of. */
+export const touched = (state: EngineState, envelope: Envelope): Reading["touched"] => {
+	const rules = state.rulesByType[envelope.type];
+	return rules === undefined ? [] : read(rules, envelope).touched;
 };
 
 /** Is the symptom an incident now? Level-triggered: asks what is so, not what just happened. */
@@ -161,11 +178,12 @@ const isStale = (before: Symptom | undefined, said: Said | undefined): boolean =
 export const foldSymptoms = (state: EngineState, { envelope, position }: Recorded): EngineState => {
 	if (envelope.type === "dev.orion.engine.started.v1") return restarted(state);
 	if (envelope.type === "dev.orion.node.removed.v1") return forgetNode(state, envelope.data.node);
-	if (state.rulesByType[envelope.type] === undefined || isLatePresence(state, envelope)) return state;
+	const rules = state.rulesByType[envelope.type];
+	if (rules === undefined || isLatePresence(state, envelope)) return state;
 	let symptoms = state.symptoms;
-	const facts = factsOf(envelope, nodeOf(envelope));
+	const { facts, touched: speaksOf } = read(rules, envelope);
 	const said = saidBy(envelope);
-	for (const { rule, id } of touched(state, envelope)) {
+	for (const { rule, id } of speaksOf) {
 		const before = symptoms[id];
 		if (isStale(before, said)) continue;
 		const after = next(before, rule, id, envelope.type, facts, position, state);

@@ -3,6 +3,7 @@ import { type Fault, fail, sayFault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Log, StoredRecord } from "../../log/port.ts";
 import { isDiskFull, RETRY_FULL_DISK_MS } from "./full-disk.ts";
+import { Rush } from "./rush.ts";
 import type { World } from "./world.ts";
 
 /** The files of the audit, as they are used here. */
@@ -35,6 +36,9 @@ export interface AuditOptions {
 
 const CURSOR = "audit";
 const PAGE_RECORDS = 250;
+/** Under a rush one page in so many turns of the door, unless somebody waits or more than this is missing: half a second of work. */
+const RUSH_TURNS = 32;
+const BEHIND_MAX = 100_000;
 const CHECKPOINT_EVERY_ENTRIES = 1_000;
 const CHECKPOINT_EVERY_MS = 60_000;
 /** Each move is an fsync or two; the files themselves say where the audit is. */
@@ -46,6 +50,7 @@ export const enteredUpTo = (log: Log): number => log.cursor(CURSOR);
 export class Audit {
 	readonly #options: AuditOptions;
 	readonly #waiting = new Set<{ readonly position: number; readonly answer: (entered: Entered) => void }>();
+	#rush: Rush | undefined;
 	#running: Promise<void> | undefined;
 	#again = false;
 	#isCheckpointDue = false;
@@ -142,6 +147,7 @@ export class Audit {
 	async #run(store: AuditStore): Promise<void> {
 		const { log, world } = this.#options;
 		this.#again = false;
+		this.#rush ??= new Rush(log, world);
 		while (store.last < log.head()) {
 			const unsigned = store.last - store.signedUpTo;
 			const page = await log.read(store.last + 1, Math.max(1, Math.min(PAGE_RECORDS, CHECKPOINT_EVERY_ENTRIES - unsigned)));
@@ -149,13 +155,16 @@ export class Audit {
 			await store.append(page);
 			if (store.last - store.signedUpTo >= CHECKPOINT_EVERY_ENTRIES) await store.checkpoint();
 			await this.#serve(store);
-			// Under load the door must not wait for the audit: it may fall behind, messages may not.
-			if (page.length === PAGE_RECORDS) await new Promise<void>((resolve) => world.timers.after(0, resolve));
+			if (page.length === PAGE_RECORDS) await this.#rush.giveWay(this.#isAwaited(store) ? 1 : RUSH_TURNS);
 		}
 		if (this.#isCheckpointDue && store.signedUpTo < store.last) await store.checkpoint();
 		this.#isCheckpointDue = false;
 		await this.#serve(store);
 		if (store.syncedUpTo - log.cursor(CURSOR) >= CURSOR_EVERY_ENTRIES) await log.setCursor(CURSOR, store.syncedUpTo);
+	}
+
+	#isAwaited(store: AuditStore): boolean {
+		return this.#waiting.size > 0 || this.#ending || this.#isCheckpointDue || this.#options.log.head() - store.last > BEHIND_MAX;
 	}
 
 	/** An fsync only when somebody waits for it: what is not on disk comes again from the log. */

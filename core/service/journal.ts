@@ -20,12 +20,6 @@ export interface Incoming {
 
 const CLOSING_BRACE = 0x7d;
 
-/** Puts the time of the append into a message without writing the rest of it anew: the last of two equal names wins in JSON. */
-const stamped = (bytes: Uint8Array, at: string): Uint8Array => {
-	const end = bytes.lastIndexOf(CLOSING_BRACE);
-	return Buffer.concat([bytes.subarray(0, end), Buffer.from(`,"recordedtime":"${at}"}`)]);
-};
-
 export interface Journal {
 	/** One atomic batch of inputs; outcomes in their order. */
 	append(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]>;
@@ -99,7 +93,10 @@ class LogJournal implements Journal {
 		const entries = inputs.map(({ envelope, bytes, key }): Entry => {
 			if (bytes === undefined) return { bytes: encodeEnvelope(envelope) };
 			(envelope as { recordedtime?: string }).recordedtime = at;
-			return { bytes: stamped(bytes, at), identity: asItCame(bytes), ...(key === undefined ? {} : { key }) };
+			const end = bytes.lastIndexOf(CLOSING_BRACE);
+			// What makes a message the same message: as it came, without what may stand around it.
+			const identity = bytes.subarray(0, end + 1);
+			return key === undefined ? { bytes: stamped(bytes, end, at), identity } : { bytes: stamped(bytes, end, at), identity, key };
 		});
 		const envelopes = [...ticks, ...inputs.map((input) => input.envelope)];
 		const outcomes = await this.#store(envelopes, [...ticks.map((tick) => ({ bytes: encodeEnvelope(tick) })), ...entries]);
@@ -158,9 +155,9 @@ class LogJournal implements Journal {
 			this.#tickedMs = Number.NEGATIVE_INFINITY;
 			throw error;
 		});
-		for (const [index, outcome] of outcomes.entries()) {
-			const envelope = envelopes[index];
-			if (outcome.kind !== "stored" || envelope === undefined) continue;
+		for (let index = 0; index < outcomes.length; index += 1) {
+			const [outcome, envelope] = [outcomes[index], envelopes[index]];
+			if (outcome?.kind !== "stored" || envelope === undefined) continue;
 			this.#newest.put(outcome.position, envelope);
 			this.#options.onStored?.(outcome.position, envelope);
 		}
@@ -178,8 +175,13 @@ export const parseStored = (bytes: Uint8Array): Envelope => JSON.parse(DECODER.d
 const STAMP_START = ',"recordedtime":"';
 const STAMP_BYTES = STAMP_START.length + "2026-01-01T00:00:00.000Z".length + '"}'.length;
 
-/** What makes a message the same message: as it came, without what may stand around it. */
-const asItCame = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, bytes.lastIndexOf(CLOSING_BRACE) + 1);
+/** Puts the time of the append into a message without writing the rest of it anew: the last of two equal names wins in JSON. `end`: of its last brace. */
+const stamped = (bytes: Uint8Array, end: number, at: string): Uint8Array => {
+	const target = Buffer.allocUnsafe(end + STAMP_BYTES);
+	target.set(end === bytes.length ? bytes : bytes.subarray(0, end));
+	target.write(`${STAMP_START}${at}"}`, end, "latin1");
+	return target;
+};
 
 /** The message as it came, from the record that it became. */
 export const identityOf = (record: Uint8Array): Uint8Array => {

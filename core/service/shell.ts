@@ -11,11 +11,14 @@ import { isDiskFull, onceDiskHasRoom, RETRY_FULL_DISK_MS } from "./full-disk.ts"
 import { coreEnvelope, type Incoming, type Journal, parseStored } from "./journal.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreTerm } from "./ports.ts";
+import { Rush } from "./rush.ts";
 import type { World } from "./world.ts";
 
 const PAGE_RECORDS = 256;
 /** So many decisions at once while messages come in, then the door has its turn: half a millisecond. */
 const DECIDE_RECORDS = 16;
+/** Under a rush the door has so many turns between: some thousand decisions a second remain. */
+const RUSH_TURNS = 4;
 /** Without a timer that is due earlier, time is recorded this often, so that a downtime has a known beginning. */
 const IDLE_TICK_MS = 30_000;
 const SNAPSHOT_EVERY_INPUTS = 20_000;
@@ -43,6 +46,7 @@ export class Shell {
 	#baseEngineMs = 0;
 	#baseBootMs = 0;
 	#lastTick: { bootId: string; monoMs: number; wallMs: number; quality: string } | undefined;
+	#rush: Rush | undefined;
 	#running: Promise<void> | undefined;
 	#again = false;
 	#cancelTimer: (() => void) | undefined;
@@ -207,17 +211,20 @@ export class Shell {
 		// Let the journal note what it just stored, so that nothing is parsed twice.
 		await Promise.resolve();
 		this.#again = false;
-		let headBefore = 0;
+		this.#rush ??= new Rush(log, this.#options.world);
+		let atOnce = DECIDE_RECORDS;
 		while (this.#readUpTo < log.head()) {
-			const most = log.head() === headBefore ? PAGE_RECORDS : DECIDE_RECORDS;
-			headBefore = log.head();
-			const page = await journal().read(this.#readUpTo + 1, most);
-			for (const { position, envelope } of page) {
+			let decided = 0;
+			for (const { position, envelope } of await journal().read(this.#readUpTo + 1, PAGE_RECORDS)) {
 				if (!isOutput(envelope) && !(await this.#decide(position, envelope))) return;
 				this.#readUpTo = position;
+				decided += 1;
+				if (decided < atOnce) continue;
+				decided = 0;
+				const headBefore = log.head();
+				await this.#rush.giveWay(RUSH_TURNS);
+				atOnce = log.head() === headBefore && !this.#rush.isOn() ? PAGE_RECORDS : DECIDE_RECORDS;
 			}
-			// Under load the door must not wait for the engine: it may fall behind, messages may not.
-			if (page.length === most) await new Promise<void>((resolve) => this.#options.world.timers.after(0, resolve));
 		}
 		if (this.#inputsSinceSnapshot >= SNAPSHOT_EVERY_INPUTS) await this.#snapshot();
 		this.#armTimer();

@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { Deadline } from "../../broker/deadline.ts";
 import { hashPassword, rememberingVerifier, verifyPassword } from "../../broker/passwords.ts";
+import { Thanks } from "../../broker/thanks.ts";
 import { Turnstile } from "../../broker/turnstile.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -132,5 +133,30 @@ describe("the deadline", () => {
 		} finally {
 			vi.useRealTimers();
 		}
+	});
+});
+
+describe("acknowledgements", () => {
+	const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+	test("of one turn leave in one write, in their order, as MQTT has them; later ones in another", async () => {
+		const written: string[] = [];
+		const thanks = new Thanks({ writable: true, write: (sent) => written.push(Buffer.from(sent).toString("hex")) });
+		for (const messageId of [1, 0xffff, 0x0102]) thanks.give(messageId);
+		expect(written).toEqual([]);
+		await turn();
+		expect(written).toEqual(["400200014002ffff40020102"]);
+		thanks.give(7);
+		await turn();
+		expect(written).toEqual(["400200014002ffff40020102", "40020007"]);
+	});
+
+	test("are not written to who is gone", async () => {
+		const outgoing = { writable: true, write: vi.fn() };
+		const thanks = new Thanks(outgoing);
+		thanks.give(1);
+		outgoing.writable = false;
+		await turn();
+		expect(outgoing.write).not.toHaveBeenCalled();
 	});
 });

@@ -128,6 +128,7 @@ describe("bounds", () => {
 	});
 	test("depth behind a broad list is found", () => {
 		expect(codeOf(parseJson(bytesOf(`[${"0,".repeat(5_000)}${nested(DEPTH_MAX)}]`)))).toBe("TOO_DEEP");
+		expect(codeOf(parseJson(bytesOf(`{"a":0,"b":${nested(DEPTH_MAX)}}`)))).toBe("TOO_DEEP");
 	});
 });
 

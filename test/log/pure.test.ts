@@ -221,13 +221,15 @@ describe("LOSS-4 LOSS-5 the window of a lane", () => {
 	});
 });
 
-test("LOSS-4 a copy of what is known knows the same, and a damaged one is none", () => {
+const atOnce = (): Promise<void> => Promise.resolve();
+
+test("LOSS-4 a copy of what is known knows the same, and a damaged one is none", async () => {
 	const dedup = new Dedup();
 	const lane = (seq: number, session = "1.a") => ({ kind: "lane", source: "/nodes/a", session, lane: "event", seq }) as const;
 	for (const seq of [1, 2, 5]) dedup.add(lane(seq), seq * 3, 0);
 	dedup.add(lane(4, "2.b"), 9, 0);
 	dedup.add({ kind: "id", source: "/nodes/a.x", id: "ä\n" }, 2 ** 52 + 1, 0);
-	const bytes = encodeDedup(dedup, 4);
+	const bytes = await encodeDedup(dedup, 4, atOnce);
 	// As it comes from a file: a piece of a larger buffer, at any offset.
 	const piece = Buffer.concat([Buffer.from("xyz"), bytes]).subarray(3);
 	const copy = decodeDedup(piece, 0);
@@ -236,4 +238,27 @@ test("LOSS-4 a copy of what is known knows the same, and a damaged one is none",
 	expect([copy?.dedup.judge(lane(5), 15, 0), copy?.dedup.judge(lane(5), 16, 0), copy?.dedup.judge(lane(3), 1, 0)]).toEqual(["duplicate", "fork", "new"]);
 	expect(copy?.dedup.judge({ kind: "id", source: "/nodes/a.x", id: "ä\n" }, 2 ** 52 + 1, 0)).toBe("duplicate");
 	for (let bit = 0; bit < bytes.length * 8; bit += 1) expect(decodeDedup(flipped(bytes, bit), 0), `bit ${bit}`).toBeUndefined();
+});
+
+test("LOSS-4 a copy that takes its time knows what was known when it was begun, and nothing that came since", async () => {
+	const dedup = new Dedup();
+	const idOf = (n: number) => ({ kind: "id", source: "/nodes/a.x", id: `m-${n}` }) as const;
+	// More than are remembered: two generations are full.
+	const count = 250_000;
+	for (let n = 0; n < count; n += 1) dedup.add(idOf(n), n, 0);
+	const known = Array.from({ length: count }, (_, n) => dedup.judge(idOf(n), n, 0) === "duplicate");
+	expect(known.filter((isKnown) => !isKnown).length).toBeGreaterThan(0);
+	let later = count;
+	let turns = 0;
+	const bytes = await encodeDedup(dedup, 7, () => {
+		turns += 1;
+		for (let n = 0; n < 2_000; n += 1, later += 1) dedup.add(idOf(later), later, 0);
+		return Promise.resolve();
+	});
+	expect(turns).toBeGreaterThan(100);
+	const copy = decodeDedup(bytes, 0);
+	expect(copy?.position).toBe(7);
+	const differing = known.findIndex((isKnown, n) => (copy?.dedup.judge(idOf(n), n, 0) === "duplicate") !== isKnown);
+	expect(differing).toBe(-1);
+	for (let n = count; n < later; n += 1) if (copy?.dedup.judge(idOf(n), n, 0) !== "new") expect.fail(`m-${n} came later`);
 });
