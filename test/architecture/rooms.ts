@@ -98,7 +98,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	jose: ["core/service/keys.ts", "test/"],
 	"json-schema-to-typescript": ["build/contracts.mjs"],
 	mqtt: ["edge/mqtt.ts", "test/"],
-	"mqtt-packet": ["broker/aedes.ts", "test/"],
+	"mqtt-packet": ["broker/aedes.ts", "broker/thanks.ts", "test/"],
 	picocolors: ["agents/cli/"],
 	"playwright-core": ["test/browser/"],
 	"reflect-metadata": ["agents/roles/mesh-ca.ts"],
