@@ -1,4 +1,5 @@
 // Connects the sources to dist/: the command line and core keep their packages outside, the agent is one file for a fast, small start.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,8 +19,18 @@ const newestSource = (folder) => {
 	return newest;
 };
 
+/** Of the clone that it is built in; a copy without its history has none. */
+const commit = () => {
+	try {
+		return execFileSync("git", ["rev-parse", "--short=12", "HEAD"], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+	} catch {
+		return "unknown";
+	}
+};
+
 export const bundle = async () => {
 	const common = {
+		define: { ORION_COMMIT: JSON.stringify(commit()) },
 		absWorkingDir: root,
 		bundle: true,
 		format: "esm",

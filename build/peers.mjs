@@ -12,6 +12,8 @@ const PEERS = {
 		packages: ["mosquitto", "libcjson1", "libwebsockets17", "libdlt2", "libwrap0", "libnsl2", "libuv1", "libev4", "libcap2"],
 		program: "usr/sbin/mosquitto",
 	},
+	// What a script says something to the mesh with.
+	mosquitto_pub: { packages: ["mosquitto-clients", "libmosquitto1", "libcjson1", "libssl3"], program: "usr/bin/mosquitto_pub" },
 	// Two ends of a serial line that no hardware is needed for.
 	socat: { packages: ["socat", "libwrap0", "libnsl2", "libtirpc3", "libssl3"], program: "usr/bin/socat" },
 	chromium: {

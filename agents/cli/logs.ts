@@ -40,7 +40,7 @@ const wanted = (session: Session, { type = [], node, all }: LogsOptions) => {
 
 const show = (session: Session, line: Line, now: string): void => {
 	if (session.json) {
-		session.print(line);
+		session.print({ schema: "orion.record/1", ...line });
 		return;
 	}
 	const { at, node, type, text, gravity, position } = rowOf(line);

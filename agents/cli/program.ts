@@ -2,7 +2,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ERRORS, type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
-import { VERSION } from "../roles/version.ts";
+import { COMMIT, VERSION } from "../roles/version.ts";
 import type { AlertOptions } from "./alert.ts";
 import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
@@ -239,8 +239,8 @@ const changeCommands = (program: Command, bind: Bind): void => {
 		.addHelpText("after", examples("orion version", "orion version --json"))
 		.action(
 			bind(async (session) => {
-				if (session.json) session.print({ schema: "orion.version/1", version: VERSION, node: process.versions.node });
-				else session.say(`orion ${VERSION}`);
+				if (session.json) session.print({ schema: "orion.version/1", version: VERSION, commit: COMMIT, node: process.versions.node });
+				else session.say(`orion ${VERSION} (${COMMIT})`);
 				return 0;
 			}),
 		);

@@ -24,7 +24,7 @@ import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { readPage } from "./page-files.ts";
 import { openMirror, redisOf } from "./redis.ts";
 import { type OpenChat, openTelegram } from "./telegram.ts";
-import { VERSION } from "./version.ts";
+import { COMMIT, VERSION } from "./version.ts";
 
 export interface UpOptions {
 	readonly data: string;
@@ -170,6 +170,7 @@ const openInside = async ({ options, opened, say, config, mesh, node, instance, 
 		audit,
 		mesh,
 		code: VERSION,
+		commit: COMMIT,
 		data,
 		host: node,
 		instance,

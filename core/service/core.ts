@@ -55,6 +55,8 @@ export interface CoreOptions {
 	readonly audit: Result<AuditStore>;
 	readonly mesh: string;
 	readonly code: string;
+	/** What it was built from. */
+	readonly commit: string;
 	readonly data: string;
 	/** Node that events of an operator on this host speak for. */
 	readonly host: string;
@@ -202,6 +204,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		info: () => ({
 			mesh: options.mesh,
 			code: options.code,
+			commit: options.commit,
 			term,
 			startedWallMs,
 			head: log.head(),

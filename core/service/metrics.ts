@@ -94,7 +94,7 @@ const approvalFamilies = ({ state }: Seen, { approvals, approvalWaits }: Tally):
 ];
 
 const coreFamilies = ({ info, state }: Seen, { mqttClients, residentBytes }: Gauges): readonly string[] => [
-	...family("orion_build_info", "gauge", "The version that runs.", [{ labels: { version: info.code }, value: 1 }]),
+	...family("orion_build_info", "gauge", "The version that runs.", [{ labels: { version: info.code, commit: info.commit }, value: 1 }]),
 	...family("orion_core_started_timestamp_seconds", "gauge", "When core was started.", [{ value: info.startedWallMs / 1_000 }]),
 	...family(
 		"orion_autonomy_level",

@@ -71,6 +71,7 @@ export interface CoreInfo {
 	readonly brokers?: readonly BrokerView[];
 	readonly mesh: string;
 	readonly code: string;
+	readonly commit: string;
 	readonly term: CoreTerm;
 	readonly startedWallMs: number;
 	/** Newest durable record, newest decided input, and oldest record that is still here. */

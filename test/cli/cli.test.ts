@@ -94,6 +94,7 @@ describe("--json", () => {
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],
+		["retry", hopeless, ["retry", "inc-"]],
 		["open", troubled, ["open"]],
 		["version", troubled, ["version"]],
 	];

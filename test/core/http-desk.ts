@@ -166,6 +166,7 @@ export class DeskWorld {
 		return {
 			mesh: MESH,
 			code: "0.1.0",
+			commit: "0123456789ab",
 			term: { counter: 1, keyId: "k" },
 			startedWallMs: this.#startWallMs,
 			head: this.head,

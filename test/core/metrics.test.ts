@@ -43,6 +43,7 @@ describe("/metrics", () => {
 		world.lives = [{ node: "host", connected: true, metricsNotRecorded: 0, session: "1.0", tick: 4, safety: "stopped", pulseAgeMs: 250 }];
 		const { reading } = await scrape(world);
 		expect(reading("orion_events_total", { type: "dev.orion.process.down.v1", node: "host" })).toBe(1);
+		expect(reading("orion_build_info", { version: world.desk().info().code, commit: "0123456789ab" })).toBe(1);
 		expect(reading("orion_action_outcomes_total", { action: "process.restart", outcome: "verified" })).toBe(1);
 		expect(reading("orion_incidents_open", { severity: "critical" })).toBe(1);
 		expect(reading("orion_incidents_open", { severity: "error" })).toBe(0);

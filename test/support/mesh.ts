@@ -65,6 +65,8 @@ export class TestMesh {
 	#process: ChildProcess | undefined;
 	#exit: Promise<number | null> = Promise.resolve(null);
 	readyMs = 0;
+	/** The line in which it said so. */
+	ready: object = {};
 	/** What `orion up` said of its parts at the newest start. */
 	parts: { readonly part: string; readonly detail: string; readonly ms: number }[] = [];
 	stderr = "";
@@ -115,6 +117,7 @@ export class TestMesh {
 				if (said.event === "part") this.parts.push(said);
 				if (said.event !== "ready") return;
 				this.readyMs = said.ms;
+				this.ready = said;
 				resolve();
 			});
 			child.once("close", (code) => reject(new Error(`orion up ended with ${code}: ${this.stderr}`)));

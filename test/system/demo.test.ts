@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { expectGolden, shapeOf } from "../cli/shape.ts";
 import { runOrion } from "../support/mesh.ts";
 
 let temp: string;
@@ -24,6 +25,7 @@ const processesIn = (folder: string): readonly string[] =>
 
 test("told whole: observed, repaired, given up, quarantined, survived, explained; and nothing is left (HARM-2 HARM-3 HARM-6 LOSS-9 TELL-1)", async () => {
 	const { code, out, err } = await runOrion(["demo", "--telegram", "--json"], { TMPDIR: temp });
+	expectGolden("demo.shape.txt", shapeOf(JSON.parse(out)));
 	const told = JSON.parse(out) as {
 		schema: string;
 		ok: boolean;

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "vitest";
+import { expectGolden, shapeOf } from "../cli/shape.ts";
 import { ORION, runOrion, TestMesh, until } from "../support/mesh.ts";
 
 interface Nodes {
@@ -30,6 +31,8 @@ test("RUN-40: up --listen, node add, join, agent: the node is there and measured
 	const state = join(mesh.folder, "pi-3");
 	const joined = await runOrion(["join", added.join.address, added.join.token, "--state", state, "--json"]);
 	expect(JSON.parse(joined.out)).toMatchObject({ schema: "orion.join/1", node: "pi-3" });
+	expectGolden("join.shape.txt", shapeOf(JSON.parse(joined.out)));
+	expectGolden("node-with-join.shape.txt", shapeOf(added as object));
 	const again = await runOrion(["join", added.join.address, added.join.token, "--state", join(mesh.folder, "second"), "--json"]);
 	expect([again.code, JSON.parse(again.err)]).toMatchObject([4, { code: "TOKEN_REFUSED" }]);
 

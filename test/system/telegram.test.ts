@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BotServer, type Person } from "../../agents/demo/telegram/bot-server.ts";
+import { expectGolden, shapeOf } from "../cli/shape.ts";
 import { type LogLine, TestMesh, until } from "../support/mesh.ts";
 
 const TOKEN = "123456:abcdefghijklmnopqrstuvwxyz0123456789";
@@ -30,6 +31,7 @@ const records = async (type: string): Promise<readonly LogLine[]> => (await mesh
 const invited = async (): Promise<void> => {
 	const { code, out, err } = await mesh.orion("approvals", "invite", "--json");
 	expect(code, err).toBe(0);
+	expectGolden("invite.shape.txt", shapeOf(JSON.parse(out)));
 	const { link } = JSON.parse(out) as { link: string };
 	bot.types(ANNA, `/start ${new URL(link).searchParams.get("start")}`);
 	await until("Anna is bound", () => bot.messages.find(({ chat, html }) => chat === ANNA.id && html.includes("Welcome")));
