@@ -218,10 +218,11 @@ static void run(int door)
 	while (!atomic_load(&ending)) {
 		struct pollfd doors[2] = { { .fd = door, .events = POLLIN }, { .fd = host, .events = POLLIN } };
 		poll(doors, 2, TURN_MS);
+		// First who leaves, then who comes: the next host is not turned away for one that is gone.
+		if (host >= 0 && doors[1].revents != 0)
+			hear();
 		if (doors[0].revents & POLLIN)
 			greet(door);
-		if (host >= 0 && doors[1].fd == host && doors[1].revents != 0)
-			hear();
 		legs_turn(&legs);
 		uint32_t uptime_ms = port_uptime_ms();
 		if (host >= 0 && uptime_ms - sensed_ms >= SENSORS_EVERY_MS) {
