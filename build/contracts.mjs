@@ -24,6 +24,7 @@ const FILE_FAMILIES = [
 	"policy.autonomy",
 	"policy.correlation",
 	"policy.limits",
+	"policy.presence",
 	"policy.robot",
 	"policy.safe-stop",
 	"config.orion",

@@ -96,6 +96,21 @@ export interface ApprovalLimits {
 	readonly keepMax: number;
 }
 
+/** What a node is called whose pulses are missing. */
+export interface PresenceRow extends Row {
+	/** In a row, while core listened. */
+	readonly missed: number;
+	/** Is what core hears it through heard itself? */
+	readonly parent: "here" | "away";
+	readonly found: "suspect" | "lost" | "unreachable";
+	readonly says: string;
+}
+
+export interface PresenceRules {
+	readonly pulseMs: number;
+	readonly rows: readonly PresenceRow[];
+}
+
 /** The content of a policy.activated record: plain JSON, so that its digest says which policy decided. */
 export interface Policy {
 	readonly actions: readonly ActionRule[];
@@ -107,6 +122,8 @@ export interface Policy {
 	readonly alone?: readonly AloneRow[];
 	/** Absent in policies of before there were approvals: then nobody is asked, and nothing that needs it is done. */
 	readonly approvals?: ApprovalLimits;
+	/** Absent in policies of before pulses were counted: then nothing is found missing. */
+	readonly presence?: PresenceRules;
 }
 
 /** An action that no policy row names is RISKY. */

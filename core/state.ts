@@ -24,6 +24,15 @@ export interface NodeView {
 	readonly actions: readonly string[];
 	readonly services: readonly string[];
 	readonly changedMs: number;
+	/** What core finds although the node said otherwise: its pulses are missing. */
+	readonly silence?: Silence;
+}
+
+export interface Silence {
+	readonly found: "suspect" | "lost" | "unreachable";
+	readonly missed: number;
+	/** The broker that is not heard, if that is why. */
+	readonly parent?: string;
 }
 
 /** One thing that a correlation rule watches, whether it is wrong now or not. */

@@ -3,6 +3,7 @@ import { checkContract } from "../contracts/envelope.ts";
 import type { CoreBeacon } from "../contracts/gen/types.ts";
 import { instant } from "../contracts/time.ts";
 import { type BeaconStep, type Heard, hearBeacon, nothingHeard } from "./machines/beacon.ts";
+import { type Echo, echoed, hearEcho } from "./machines/echo.ts";
 import { type Presence, presence } from "./machines/presence.ts";
 import type { NodeClock, Note, Timers } from "./ports.ts";
 import type { SessionStore } from "./session.ts";
@@ -10,6 +11,7 @@ import { type CoreKeys, verifySigned } from "./signed.ts";
 
 export interface CoreWatchOptions {
 	readonly mesh: string;
+	readonly node: string;
 	readonly keys: CoreKeys;
 	readonly sessions: SessionStore;
 	readonly clock: NodeClock;
@@ -20,6 +22,8 @@ export interface CoreWatchOptions {
 	readonly onBeacon: (beacon: CoreBeacon) => void;
 	/** A core that is newer than any heard before: everything it must know is said again. */
 	readonly onTerm: (term: NonNullable<Heard["term"]>) => void;
+	/** Core is heard and works with this node, and holds it for lost: what it is has to be said once more. */
+	readonly onUnechoed: () => void;
 }
 
 const LOOK_EVERY_MS = 250;
@@ -28,6 +32,7 @@ export class CoreWatch {
 	readonly #options: CoreWatchOptions;
 	#heard: Heard;
 	#presence: Presence = { kind: "boot" };
+	#echo: Echo = echoed;
 	#cancel: (() => void) | undefined;
 
 	constructor(options: CoreWatchOptions, term: Heard["term"]) {
@@ -73,6 +78,14 @@ export class CoreWatch {
 		if (read.termRaised && read.heard.term !== undefined) this.#options.onTerm(read.heard.term);
 		this.#options.onBeacon(read.beacon);
 		this.#step("beacon");
+		this.#hearEcho(read.beacon);
+	}
+
+	#hearEcho({ ticks }: CoreBeacon): void {
+		const { node, clock, onUnechoed } = this.#options;
+		const { echo, saysAgain } = hearEcho(this.#echo, Object.hasOwn(ticks, node), instant(clock.bootMs()));
+		this.#echo = echo;
+		if (saysAgain && this.#presence.kind === "working") onUnechoed();
 	}
 
 	#read(bytes: Uint8Array): (Extract<BeaconStep, { kind: "heard" }> & { readonly beacon: CoreBeacon }) | { readonly kind: "ignored"; readonly why: string } {

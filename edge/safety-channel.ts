@@ -123,6 +123,14 @@ export class SafetyChannel {
 		);
 	}
 
+	/** Core holds this node for lost, and it is not: what it said on this connection is said once more. */
+	readyAgain(): void {
+		const { connection } = this.#kept;
+		if (!this.#ready || connection === undefined || this.#greeting === undefined) return;
+		this.#options.note("ready-again", { session: this.#greeting.session, conn: this.#greeting.conn });
+		this.#say(connection, this.#topic, this.#state("ready", this.#greeting)).catch(() => undefined);
+	}
+
 	/** The same greeting until a connection was made with it: a CONNECT that was never answered may have left its will behind. */
 	#greet(): Greeting {
 		const { sessions, voice } = this.#options;

@@ -97,6 +97,12 @@ export class BrokerLines {
 		return this.view().find(({ nodes }) => nodes.includes(node))?.broker;
 	}
 
+	/** The broker that held it last, and whether that one is heard; undefined: none did. */
+	holderOf(node: string): { readonly name: string; readonly isHeard: boolean } | undefined {
+		const line = [...this.#lines.values()].find(({ nodes }) => nodes.includes(node));
+		return line?.heardMs === undefined ? undefined : { name: line.broker, isHeard: this.#options.now() - line.heardMs <= SILENT_AFTER_MS };
+	}
+
 	/** At once or not at all. Resolves with whether the broker listened. */
 	async say(broker: string, word: CoreWord): Promise<boolean> {
 		const [mouth] = this.#connections;

@@ -12,7 +12,15 @@ export const verdictStyle = (paint: Paint, verdict: string): Style =>
 	({ act: paint.green, would: paint.cyan, wait: paint.yellow, ask: paint.red, refused: paint.red, nothing: paint.dim })[verdict] ?? same;
 
 export const presenceStyle = (paint: Paint, presence: string): Style =>
-	({ ready: paint.green, lost: paint.red, silent: paint.yellow, init: paint.yellow, disconnected: paint.dim, "never-seen": paint.dim })[presence] ?? same;
+	({
+		ready: paint.green,
+		lost: paint.red,
+		suspect: paint.yellow,
+		unreachable: paint.yellow,
+		init: paint.yellow,
+		disconnected: paint.dim,
+		"never-seen": paint.dim,
+	})[presence] ?? same;
 
 export const phaseStyle = (paint: Paint, phase: string): Style =>
 	({ verified: paint.green, "not-verified": paint.red, failed: paint.red, refused: paint.red, unknown: paint.red, undelivered: paint.yellow })[phase] ??

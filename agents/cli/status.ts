@@ -36,8 +36,10 @@ const diskOf = ({ metrics }: NodeRow): string => {
 const temperatureOf = ({ metrics }: NodeRow): string => (metrics?.temperatureMaxCelsius === undefined ? "" : `${Math.round(metrics.temperatureMaxCelsius)} °C`);
 
 const nodeCells = ({ paint }: Session, row: NodeRow): readonly Cell[] => {
-	const presence = row.silent === true ? "silent" : row.presence;
-	const services = row.services.map(({ service, incident }) => (incident === undefined ? service : `${service}!`)).join(", ");
+	const { presence } = row;
+	const services = row.services
+		.map(({ service, incident, unreachable }) => `${service}${unreachable === true ? "?" : ""}${incident === undefined ? "" : "!"}`)
+		.join(", ");
 	const troubled = row.services.some(({ incident }) => incident !== undefined);
 	return [
 		{ text: row.node },
@@ -62,6 +64,9 @@ const nodeLines = (session: Session, nodes: StatusView["nodes"]): readonly strin
 					session.paint.dim,
 				),
 				...(nodes.some((row) => row.services.some(({ incident }) => incident !== undefined)) ? [session.paint.dim("! has an open incident")] : []),
+				...(nodes.some((row) => row.services.some(({ unreachable }) => unreachable))
+					? [session.paint.dim("? cannot be reached: up or down is not known")]
+					: []),
 			];
 
 const INCIDENT_COLUMNS: readonly Column[] = [

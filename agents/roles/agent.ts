@@ -101,18 +101,24 @@ interface Obedience {
 	readonly commands: Commands;
 }
 
+/** What a node says because of what it hears. */
+interface Saying {
+	readonly onWorking: () => void;
+	readonly onSafety: () => void;
+	readonly sayEverything: () => void;
+	readonly sayReady: () => void;
+}
+
 /** Whom this node hears, and what it then does. */
 const openObedience = (
 	options: AgentOptions,
 	{ sessions, outbox, journal }: Kept,
 	safe: NodeSafe,
-	onWorking: () => void,
-	onSafety: () => void,
-	sayEverything: () => void,
+	{ onWorking, onSafety, sayEverything, sayReady }: Saying,
 ): Obedience => {
 	const { config, clock, timers, capabilities, note } = options;
 	const keys = coreKeysOf("node.json", config.coreKeys);
-	const common = { mesh: config.mesh, keys, sessions, timers, note };
+	const common = { mesh: config.mesh, node: config.node, keys, sessions, timers, note };
 	const watch: CoreWatch = new CoreWatch(
 		{
 			...common,
@@ -135,12 +141,12 @@ const openObedience = (
 				void commands.termRaised(term);
 				sayEverything();
 			},
+			onUnechoed: sayReady,
 		},
 		journal.marks.coreTerm,
 	);
 	const commands = new Commands({
 		...common,
-		node: config.node,
 		journal,
 		runner: runnerOf(capabilities),
 		heard: () => watch.heard,
@@ -206,7 +212,8 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const onWorking = (): void => {
 		if (commands.recovered && watch.presence === "working") channels.safety.ready();
 	};
-	const { watch, commands } = openObedience(options, kept, safe, onWorking, () => channels.safety.safetyChanged(), sayEverything);
+	const saying: Saying = { onWorking, onSafety: () => channels.safety.safetyChanged(), sayEverything, sayReady: () => channels.safety.readyAgain() };
+	const { watch, commands } = openObedience(options, kept, safe, saying);
 	const alone = await openAlone(options, kept, { watch, commands });
 	const channels: Channels = openChannels(options, { ...kept, safe, watch, commands, alone, onWorking, sayEverything });
 

@@ -90,6 +90,7 @@ export class Elsewhere {
 			},
 			judge: local.judge,
 			connected: (node) => local.connected(node) || this.#lines.brokerOf(node) !== undefined,
+			parentOf: (node) => (local.connected(node) ? undefined : this.#lines.holderOf(node)),
 		};
 	}
 

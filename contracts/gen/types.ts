@@ -2506,6 +2506,36 @@ armEpoch?: number
 }
 
 /**
+ * What core finds of a node by the pulses that are missing; written when that changes, because pulses themselves are not recorded.
+ */
+export interface NodeSilence {
+/**
+ * node id
+ */
+node: string
+/**
+ * session of the node that is not heard
+ */
+session: string
+/**
+ * what the policy row calls it; over: it is heard again, or its end was said otherwise
+ */
+found: ("suspect" | "lost" | "unreachable" | "over")
+/**
+ * pulses missed in a row while core listened
+ */
+missed: number
+/**
+ * policy row that says so
+ */
+row?: string
+/**
+ * broker elsewhere that holds its connection and is not heard itself
+ */
+parent?: string
+}
+
+/**
  * Presence of a node; `lost` is its will.
  */
 export interface NodeState {
@@ -3065,6 +3095,45 @@ receiptWithin: string
  * how often a node is asked what became of a command
  */
 askTimesMax: number
+}
+
+/**
+ * What is found of a node whose pulses are missing.
+ */
+export interface PolicyPresence {
+/**
+ * format of this file
+ */
+version: 1
+/**
+ * how long a pulse may take to be counted as missed
+ */
+pulse: string
+/**
+ * the one with the most missed pulses that are reached counts
+ */
+rows: {
+/**
+ * name of the row
+ */
+id: string
+/**
+ * so many missed in a row
+ */
+missed: number
+/**
+ * here: core itself or the broker that holds its connection is heard; away: that broker is not
+ */
+parent: ("here" | "away")
+/**
+ * what the node is then called
+ */
+found: ("suspect" | "lost" | "unreachable")
+/**
+ * why, for people
+ */
+says: string
+}[]
 }
 
 /**
@@ -4001,6 +4070,7 @@ export interface RecordTypes {
 	"dev.orion.node.added.v1": NodeAdded;
 	"dev.orion.node.removed.v1": NodeRemoved;
 	"dev.orion.node.safety.v1": NodeSafety;
+	"dev.orion.node.silence.v1": NodeSilence;
 	"dev.orion.node.state.v1": NodeState;
 	"dev.orion.outcome.failed.v1": OutcomeFailed;
 	"dev.orion.outcome.undone.v1": OutcomeUndone;
@@ -4079,6 +4149,7 @@ export interface Contracts {
 	"node.pulse": NodePulse;
 	"node.removed": NodeRemoved;
 	"node.safety": NodeSafety;
+	"node.silence": NodeSilence;
 	"node.state": NodeState;
 	"node.verdict": NodeVerdict;
 	"node.watermark": NodeWatermark;
@@ -4093,6 +4164,7 @@ export interface Contracts {
 	"policy.autonomy": PolicyAutonomy;
 	"policy.correlation": PolicyCorrelation;
 	"policy.limits": PolicyLimits;
+	"policy.presence": PolicyPresence;
 	"policy.robot": PolicyRobot;
 	"policy.safe-stop": PolicySafeStop;
 	"process.down": ProcessDown;

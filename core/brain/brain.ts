@@ -59,6 +59,7 @@ export const decideDecisions = (state: EngineState, { envelope }: Recorded): rea
 		case "dev.orion.node.state.v1":
 		case "dev.orion.node.about.v1":
 		case "dev.orion.node.safety.v1":
+		case "dev.orion.node.silence.v1":
 		case "dev.orion.stop.requested.v1":
 		case "dev.orion.stop.released.v1":
 			return openIncidents(state).flatMap((incident) => decideOn(state, incident, envelope.id));

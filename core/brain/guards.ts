@@ -1,6 +1,7 @@
 // Decides what stands in the way of an action that the level allows: claim, breaker, cooldown, budget, and whether the node can do it.
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { sayDuration } from "../../contracts/time.ts";
+import { presenceOf } from "../guardian/presence.ts";
 import { stoppedBy } from "../guardian/stops.ts";
 import type { ActionRule, Scalar } from "../policy.ts";
 import { type EngineState, type Incident, rowOf, type Target } from "../state.ts";
@@ -52,7 +53,9 @@ const budget = (state: EngineState, rule: ActionRule, target: Target): Guard => 
 
 const node = (state: EngineState, incident: Incident, rule: ActionRule, args: Readonly<Record<string, Scalar>>): Guard => {
 	const view = rowOf(state.nodes, incident.node);
-	if (view === undefined || view.state !== "ready") return block("node", `${incident.node} is ${view?.state ?? "not known"}: nothing queues for it`);
+	const presence = view === undefined ? "not known" : presenceOf(view);
+	// One that is only suspect may well be there: the gate decides about that.
+	if (view === undefined || (presence !== "ready" && presence !== "suspect")) return block("node", `${incident.node} is ${presence}: nothing queues for it`);
 	const stop = rowOf(state.stops, incident.node);
 	const held = stop === undefined ? undefined : stoppedBy(stop);
 	if (held !== undefined)

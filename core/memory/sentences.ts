@@ -105,6 +105,11 @@ const SENTENCES: Sentences = {
 	"dev.orion.stop.released.v1": ({ data }) => `${data.by} released ${data.node} (${data.via})`,
 	"dev.orion.node.added.v1": ({ data }) => `node ${data.node} got a credential from ${data.by}`,
 	"dev.orion.node.removed.v1": ({ data }) => `node ${data.node} lost its credential through ${data.by}`,
+	"dev.orion.node.silence.v1": ({ data }) => {
+		if (data.found === "over") return `${data.node} is heard again, or its end was said otherwise`;
+		const why = data.parent === undefined ? `${data.missed} pulses in a row are missing` : `nothing is heard through ${data.parent}`;
+		return `${data.node} is ${data.found}: ${why}`;
+	},
 	"dev.orion.node.state.v1": ({ data, source }) => `${nodeOfSource(source) ?? source} is ${data.state}`,
 	"dev.orion.outcome.failed.v1": ({ data }) => `${data.action} did not help: ${data.why}`,
 	"dev.orion.outcome.undone.v1": ({ data }) => `${data.action} ${data.how}: ${data.detail}`,
@@ -166,9 +171,12 @@ const GRAVITY: Readonly<Partial<Record<RecordType, Gravity>>> = {
 	"dev.orion.service.up.v1": "good",
 };
 
+const SILENCE_GRAVITY = { suspect: "warning", unreachable: "warning", lost: "error", over: "good" } as const;
+
 /** How grave a record is: as it says itself, else as its type is. */
 export const gravityOf = (envelope: Envelope): Gravity => {
 	if (envelope.type === "dev.orion.node.state.v1") return envelope.data.state === "lost" ? "error" : "info";
+	if (envelope.type === "dev.orion.node.silence.v1") return SILENCE_GRAVITY[envelope.data.found];
 	if (envelope.type === "dev.orion.action.receipt.v1") return ["refused", "failed", "unknown"].includes(envelope.data.phase) ? "error" : "info";
 	const fixed = GRAVITY[envelope.type];
 	return fixed ?? ("severity" in envelope.data && envelope.data.severity !== undefined ? envelope.data.severity : "info");

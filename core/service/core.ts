@@ -17,6 +17,7 @@ import { Live } from "./live.ts";
 import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
 import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
+import { type Parent, PresenceWatch } from "./presence-watch.ts";
 import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
 import { Shell } from "./shell.ts";
@@ -47,6 +48,8 @@ export interface BrokerLink extends Publish, Delivery {
 	/** What today's rules say of a message that a client sent. */
 	readonly judge: JudgeAgain;
 	connected(node: string): boolean;
+	/** The broker elsewhere through which a node is heard; undefined: this one. */
+	parentOf?(node: string): Parent | undefined;
 }
 
 export interface CoreOptions {
@@ -79,7 +82,6 @@ export interface Core {
 	engineMs(): number;
 	/** A record of one of core's own parts; resolves when it is durable and decided on. */
 	record<T extends RecordType>(source: `/core/${string}`, type: T, data: RecordTypes[T]): Promise<void>;
-	/** What an operator should know of one of core's parts now; undefined: nothing. */
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
 	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
@@ -289,6 +291,11 @@ const stopsOf = (journal: Journal, live: Live, world: World, shell: Shell): Stop
 		newOrder: newName,
 	});
 
+const presenceWatchOf = ({ options: { world }, journal, shell, live }: Parts, link: BrokerLink): PresenceWatch => {
+	const parentOf = (node: string) => link.parentOf?.(node);
+	return new PresenceWatch({ journal, live, world, state: () => shell.state, foldedUpTo: () => shell.readUpTo, parentOf });
+};
+
 /** What core says regularly, and to whom it may say it. */
 const roundsOf = (parts: Parts, publish: BrokerLink): Rounds => {
 	const { options, journal, shell, intake, live, key, term, stops } = parts;
@@ -350,6 +357,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 	audit.start();
 	let dispatcher: Dispatcher | undefined;
 	let rounds: Rounds | undefined;
+	let presence: PresenceWatch | undefined;
 	return {
 		intake,
 		key,
@@ -375,10 +383,13 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			await dispatcher.start();
 			rounds = roundsOf(parts, link);
 			rounds.start();
+			presence = presenceWatchOf(parts, link);
+			presence.start();
 		},
 		close: async () => {
 			stops.close();
 			leases.close();
+			await presence?.stop();
 			await rounds?.stop();
 			audit.end();
 			await dispatcher?.stop();

@@ -63,7 +63,7 @@ const nodeFamilies = (seen: Seen): readonly string[] => {
 			"orion_node_up",
 			"gauge",
 			"1 while the node is ready and its pulse is heard.",
-			each((row) => Number(row.presence === "ready" && row.silent !== true)),
+			each((row) => Number(row.presence === "ready")),
 		),
 		...family(
 			"orion_node_safe_mode",

@@ -2,14 +2,14 @@
 import { digest } from "../../contracts/digest.ts";
 import { contractOf } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
-import type { PolicyActions, PolicyApprovals, PolicyAutonomy, PolicyCorrelation, PolicyLimits } from "../../contracts/gen/types.ts";
+import type { PolicyActions, PolicyApprovals, PolicyAutonomy, PolicyCorrelation, PolicyLimits, PolicyPresence } from "../../contracts/gen/types.ts";
 import { KNOWN_FIELDS } from "../../contracts/gen/validate.ts";
 import { type Fail, ok, type Result } from "../../contracts/result.ts";
 import { parseDuration } from "../../contracts/time.ts";
-import type { ActionRule, AloneRow, ApprovalLimits, CorrelationRule, GateRow, Limits, Policy, RemedyRow } from "../policy.ts";
+import type { ActionRule, AloneRow, ApprovalLimits, CorrelationRule, GateRow, Limits, Policy, PresenceRules, RemedyRow } from "../policy.ts";
 import { type Checked, checkYaml } from "./checked-yaml.ts";
 
-export const POLICY_FILES = ["actions.yaml", "approvals.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml"] as const;
+export const POLICY_FILES = ["actions.yaml", "approvals.yaml", "autonomy.yaml", "correlation.yaml", "limits.yaml", "presence.yaml"] as const;
 export type PolicyFile = (typeof POLICY_FILES)[number];
 
 /** The text of each policy file with the name to show for it. */
@@ -27,6 +27,8 @@ const ms = (text: string): number => parseDuration(text) ?? 0;
 /** What the contract of commands allows: a node would refuse every other one. */
 const NOT_AFTER_MAX_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const PULSE_MIN_MS = 100;
+const PULSE_MAX_MS = 600_000;
 
 const twice = (ids: readonly string[]): number => ids.findIndex((id, index) => ids.indexOf(id) !== index);
 
@@ -226,10 +228,23 @@ const readApprovals = (file: Checked<PolicyApprovals>): Result<ApprovalLimits> =
 	});
 };
 
+/** Two rows for the same count would leave it to their order which one is meant. */
+const readPresence = (file: Checked<PolicyPresence>): Result<PresenceRules> => {
+	const { rows, pulse } = file.value;
+	if (ms(pulse) < PULSE_MIN_MS || ms(pulse) > PULSE_MAX_MS) return file.wrong(["pulse"], "a pulse is 100 ms to 10 min");
+	const again = twice(rows.map(({ id }) => id));
+	if (again >= 0) return file.wrong(["rows", again, "id"], `the row ${rows[again]?.id} stands here a second time`);
+	const same = twice(rows.map(({ parent, missed }) => `${parent} ${missed}`));
+	if (same >= 0) return file.wrong(["rows", same, "missed"], `another row is for ${rows[same]?.missed} missed pulses already`);
+	return ok({ pulseMs: ms(pulse), rows: rows.map((row, index) => ({ ...row, at: file.at(["rows", index]) })) });
+};
+
 /** Texts -> the policy and its hash. Fault: POLICY_INVALID with file, line, column and what was expected. */
 export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
-	const read = <K extends "policy.actions" | "policy.approvals" | "policy.autonomy" | "policy.correlation" | "policy.limits">(file: PolicyFile, contract: K) =>
-		checkYaml(texts[file].shownAs, texts[file].text, contract, "POLICY_INVALID");
+	const read = <K extends "policy.actions" | "policy.approvals" | "policy.autonomy" | "policy.correlation" | "policy.limits" | "policy.presence">(
+		file: PolicyFile,
+		contract: K,
+	) => checkYaml(texts[file].shownAs, texts[file].text, contract, "POLICY_INVALID");
 	const actionsFile = read("actions.yaml", "policy.actions");
 	if (!actionsFile.ok) return actionsFile;
 	const autonomy = read("autonomy.yaml", "policy.autonomy");
@@ -240,6 +255,8 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 	if (!correlation.ok) return correlation;
 	const limits = read("limits.yaml", "policy.limits");
 	if (!limits.ok) return limits;
+	const pulses = read("presence.yaml", "policy.presence");
+	if (!pulses.ok) return pulses;
 	const actions = readActions(actionsFile.value);
 	if (!actions.ok) return actions;
 	const rules = readRules(correlation.value);
@@ -252,6 +269,8 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 	if (!alone.ok) return alone;
 	const asking = readApprovals(approvals.value);
 	if (!asking.ok) return asking;
+	const presence = readPresence(pulses.value);
+	if (!presence.ok) return presence;
 	const content: Policy = {
 		actions: actions.value,
 		gate: gate.value,
@@ -260,6 +279,7 @@ export const loadPolicy = (texts: PolicyTexts): Result<LoadedPolicy> => {
 		limits: readLimits(limits.value),
 		alone: alone.value,
 		approvals: asking.value,
+		presence: presence.value,
 	};
 	// Through JSON, so that what is hashed is what is recorded.
 	const plain = JSON.parse(JSON.stringify(content)) as Policy;

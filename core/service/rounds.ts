@@ -3,7 +3,8 @@ import { LANES, sessionCounter } from "../../contracts/envelope.ts";
 import type { CoreBeacon, CoreBundle, NodeWatermark } from "../../contracts/gen/types.ts";
 import { CORE_TOPICS, nodeTopic } from "../../contracts/topics.ts";
 import type { Gap, LaneMark, Log } from "../../log/port.ts";
-import type { EngineState } from "../state.ts";
+import { presenceOf } from "../guardian/presence.ts";
+import { type EngineState, type NodeView, rowOf } from "../state.ts";
 import type { CoreIntake } from "./intake.ts";
 import type { Journal } from "./journal.ts";
 import type { CoreKey } from "./keys.ts";
@@ -38,6 +39,8 @@ export interface RoundsOptions {
 	/** Stops and releases that their nodes may have missed. */
 	readonly stops: () => Pick<CoreBeacon, "latched" | "stops" | "releases">;
 }
+
+const isLost = (view: NodeView | undefined): boolean => view !== undefined && presenceOf(view) === "lost";
 
 const nodeOfLane = (mark: LaneMark): string => mark.source.slice("/nodes/".length);
 
@@ -94,8 +97,10 @@ export class Rounds {
 	async #beacon(): Promise<void> {
 		const { mesh, term, key, live, publish, state, stops } = this.#options;
 		this.#counter += 1;
-		const { level, policyHash } = state();
-		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, ...stops(), ticks: live.ticks() };
+		const { level, policyHash, nodes } = state();
+		// A node that is held for lost is not echoed: it hears by that, if it hears anything, that it has to say so again.
+		const ticks = Object.fromEntries(Object.entries(live.ticks()).filter(([node]) => !isLost(rowOf(nodes, node))));
+		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, ...stops(), ticks };
 		await publish.publish(CORE_TOPICS.beacon, this.#encoder.encode(await key.sign("orion-beacon+jws", beacon)), { qos: 0, retain: false });
 	}
 

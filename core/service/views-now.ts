@@ -1,6 +1,6 @@
 // Decides what a person is shown first: one sentence, then what is troubled before what is well, never more than fits a screen.
 import { type EngineState, openIncidents } from "../state.ts";
-import { envelopeOf, gravest, incidentRow, inOrder, LEVELS, levelRow, lostNodes, nodeRows, SEVERITIES, type Seen, stopRows } from "./views.ts";
+import { envelopeOf, gravest, incidentRow, inOrder, isSilent, LEVELS, levelRow, lostNodes, nodeRows, SEVERITIES, type Seen, stopRows } from "./views.ts";
 
 const NODES_MAX = 50;
 const INCIDENTS_MAX = 20;
@@ -46,9 +46,9 @@ const lastDay = ({ state, wallMs }: Seen) => {
 
 type NodeRow = ReturnType<typeof nodeRows>[number];
 
-const nodeOfNow = ({ node, presence, silent, connected, services, incidents, pulseAgeMs, metricsAgeMs, metrics, safety }: NodeRow) => ({
+const nodeOfNow = ({ node, presence, connected, services, incidents, pulseAgeMs, metricsAgeMs, metrics, safety }: NodeRow) => ({
 	node,
-	presence: silent === true ? "silent" : presence,
+	presence,
 	connected,
 	...(safety === undefined ? {} : { safety }),
 	...(pulseAgeMs === undefined ? {} : { pulseAgeMs }),
@@ -61,14 +61,14 @@ const nodeOfNow = ({ node, presence, silent, connected, services, incidents, pul
 	incidents,
 });
 
-const isTroubled = (row: NodeRow): boolean => row.presence === "lost" || row.silent === true || row.incidents.length > 0;
+const isTroubled = (row: NodeRow): boolean => row.presence === "lost" || isSilent(row) || row.incidents.length > 0;
 
 export const nowView = (seen: Seen) => {
 	const { info, state, notices, wallMs } = seen;
 	const open = openIncidents(state);
 	const stops = stopRows(state);
 	const nodes = nodeRows(seen);
-	const silent = nodes.filter((row) => row.silent === true).map(({ node }) => node);
+	const silent = nodes.filter(isSilent).map(({ node }) => node);
 	const troubledFirst = [...nodes].sort((left, right) => Number(isTroubled(right)) - Number(isTroubled(left)));
 	return {
 		...envelopeOf(seen, "orion.now/1"),

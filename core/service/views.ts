@@ -1,5 +1,6 @@
 // Decides what the API shows of the mesh: pure functions from what the desk knows to versioned JSON shapes.
 
+import { type Presence, presenceOf } from "../guardian/presence.ts";
 import { stoppedBy } from "../guardian/stops.ts";
 import type { GateVerdict, Level, Policy, Risk } from "../policy.ts";
 import { type EngineState, type Incident, openIncidents } from "../state.ts";
@@ -15,8 +16,6 @@ export interface Seen {
 	readonly wallMs: number;
 }
 
-/** Beyond this without a pulse a node that calls itself ready is shown as silent. */
-const SILENT_AFTER_MS = 5_000;
 const STATUS_NODES_MAX = 200;
 export const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 
@@ -30,7 +29,11 @@ export const gravest = (incidents: readonly Incident[]): Incident | undefined =>
 	);
 
 export const lostNodes = (state: EngineState): readonly string[] =>
-	Object.entries(state.nodes).flatMap(([node, view]) => (view.state === "lost" ? [node] : []));
+	Object.entries(state.nodes).flatMap(([node, view]) => (presenceOf(view) === "lost" ? [node] : []));
+
+/** Not heard now, and not known to be lost. */
+const SILENT: readonly string[] = ["suspect", "unreachable"];
+export const isSilent = ({ presence }: { readonly presence: string }): boolean => SILENT.includes(presence);
 
 /** Who stopped what, until it is released and the node has said so. */
 export const stopRows = (state: EngineState) =>
@@ -117,18 +120,19 @@ const nodeRow = (seen: Seen, node: string) => {
 	const heard = live.find((row) => row.node === node);
 	const credential = known.find((row) => row.node === node);
 	const open = openIncidents(state).filter((incident) => incident.node === node);
+	const presence: Presence | "never-seen" = view === undefined ? "never-seen" : presenceOf(view);
+	// What runs on a node that is not heard may run well: it is neither up nor down.
+	const reach = presence === "lost" || presence === "unreachable" ? { unreachable: true } : {};
 	const services = (view?.services ?? []).map((service) => {
 		const incident = open.find((row) => row.service === service);
-		return incident === undefined ? { service } : { service, incident: incident.id };
+		return { service, ...(incident === undefined ? {} : { incident: incident.id }), ...reach };
 	});
-	// Only a node that once sent a pulse can fall silent.
-	const silent = view?.state === "ready" && heard?.pulseAgeMs !== undefined && heard.pulseAgeMs > SILENT_AFTER_MS;
 	const { node: _node, connected: _connected, ...told } = heard ?? { node, connected: false, metricsNotRecorded: 0 };
 	return {
 		node,
-		presence: view?.state ?? "never-seen",
+		presence,
 		connected: heard?.connected ?? false,
-		...(silent ? { silent } : {}),
+		...(view?.silence === undefined ? {} : { missed: view.silence.missed, ...(view.silence.parent === undefined ? {} : { parent: view.silence.parent }) }),
 		...(credential === undefined ? {} : { addedAt: iso(credential.addedWallMs) }),
 		capabilities: view?.capabilities ?? [],
 		actions: view?.actions ?? [],

@@ -44,6 +44,16 @@ describe("presence", () => {
 		expect(mesh.quarantined).toEqual([]);
 	});
 
+	test("HARM-103: held for lost by core although it lives, it says again that it is ready, on the same connection", async () => {
+		const { notes } = await start();
+		mesh.speak();
+		await ready();
+		mesh.speak({ ticks: {} });
+		await ready(2);
+		expect(new Set(mesh.states())).toEqual(new Set(["init 1", "ready 1"]));
+		expect(notes.of("ready-again").length).toBeGreaterThan(0);
+	});
+
 	test("about says what the node can do, and stays at the broker", async () => {
 		await start();
 		mesh.speak();

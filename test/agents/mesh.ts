@@ -80,12 +80,24 @@ export class Mesh {
 	speak(change: Partial<CoreBeacon> = {}): void {
 		const say = (): void => {
 			this.#counter += 1;
-			const beacon = beaconOf(this.signer, { counter: this.#counter, coreTerm: { counter: this.term, keyId: this.signer.keyId }, ...change });
+			const beacon = beaconOf(this.signer, {
+				counter: this.#counter,
+				coreTerm: { counter: this.term, keyId: this.signer.keyId },
+				ticks: this.#ticks(),
+				...change,
+			});
 			void this.broker.publish("orion/v1/core/beacon", this.signer.beacon(beacon), { qos: 0, retain: false });
 		};
 		this.silence();
 		say();
 		this.#beacons = setInterval(say, 200);
+	}
+
+	/** What core echoes of the pulses that it heard. */
+	#ticks(): Readonly<Record<string, number>> {
+		return Object.fromEntries(
+			this.live.flatMap(({ topic, envelope }) => (topic.endsWith("/pulse") ? [[topic.split("/")[2] ?? "", (envelope.data as unknown as NodePulse).tick]] : [])),
+		);
 	}
 
 	silence(): void {

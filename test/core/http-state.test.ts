@@ -1,7 +1,8 @@
 // Shows that each view is one page with its revision, that pages join without a hole, and what they tell (RUN-20, TELL-25).
 import { describe, expect, test } from "vitest";
+import type { NodesView } from "../../core/service/views.ts";
 import type { NowView } from "../../core/service/views-now.ts";
-import { DeskWorld, hopeless, repaired } from "./http-desk.ts";
+import { DeskWorld, hopeless, repaired, SESSION } from "./http-desk.ts";
 import { openOver, type TestHttp, TOKEN } from "./http-rig.ts";
 
 interface Past {
@@ -60,10 +61,23 @@ describe("/state/now", () => {
 		expect(body.incidents.rows.map(({ severity }) => severity)).toEqual(["critical", "warning", "info"]);
 	});
 
+	test("what runs on a node that is not heard is neither up nor down: unreachable; and its broker is named (HARM-102)", async () => {
+		const world = new DeskWorld();
+		world.node("pi", ["web"]);
+		const asked = await openOver(world);
+		const row = async () => (await asked.ask<NodesView>("/state/nodes")).body.nodes[0];
+		expect(await row()).toMatchObject({ presence: "ready", services: [{ service: "web" }] });
+		world.input("/core/presence", "dev.orion.node.silence.v1", { node: "pi", session: SESSION, found: "unreachable", missed: 3, parent: "barn" });
+		expect(await row()).toMatchObject({ presence: "unreachable", parent: "barn", services: [{ service: "web", unreachable: true }] });
+		world.input("/core/presence", "dev.orion.node.silence.v1", { node: "pi", session: SESSION, found: "over", missed: 0 });
+		expect((await row())?.services).toEqual([{ service: "web" }]);
+	});
+
 	test("a silent node is said, although nothing is open", async () => {
 		const world = new DeskWorld();
 		world.node("host", []);
 		world.lives = [{ node: "host", connected: true, metricsNotRecorded: 0, session: "1.0", tick: 4, safety: "working", pulseAgeMs: 60_000 }];
+		world.input("/core/presence", "dev.orion.node.silence.v1", { node: "host", session: SESSION, found: "suspect", missed: 3 });
 		const { body } = await (await openOver(world)).ask<NowView>("/state/now");
 		expect(body).toMatchObject({ healthy: false, sentence: "Nothing is wrong: 1 node of 1 is silent: host." });
 	});

@@ -176,20 +176,20 @@ describe("what is so", () => {
 		world.node("pi", []);
 		const port = await open(world);
 		world.input("/nodes/pi", "dev.orion.node.state.v1", { state: "lost", session: SESSION, conn: 1 });
-		const policy = world.state.policy;
-		world.state = { ...world.state, policy, incidents: {} };
+		world.state = { ...world.state, incidents: {} };
 		expect((await ask(port, "/state/status")).body).toMatchObject({ healthy: false, sentence: "1 node is lost: pi" });
 	});
 
-	test("what a node does not have is absent (TELL-6), and one that fell silent is called so", async () => {
+	test("what a node does not have is absent (TELL-6), and one whose pulses are missing is called so", async () => {
 		const world = new DeskWorld();
 		world.node("host", []);
 		world.node("pi", []);
 		world.lives = [{ node: "host", connected: true, metricsNotRecorded: 0, pulseAgeMs: 6_000, metrics: { uptimeSeconds: 1 }, metricsAgeMs: 10 }];
+		world.input("/core/presence", "dev.orion.node.silence.v1", { node: "host", session: SESSION, found: "suspect", missed: 3 });
 		const { nodes } = (await ask(await open(world), "/state/nodes")).body as { nodes: readonly Record<string, unknown>[] };
-		expect(nodes.map(({ node, presence, silent, metrics }) => ({ node, presence, silent, metrics }))).toEqual([
-			{ node: "host", presence: "ready", silent: true, metrics: { uptimeSeconds: 1 } },
-			{ node: "pi", presence: "ready", silent: undefined, metrics: undefined },
+		expect(nodes.map(({ node, presence, missed, metrics }) => ({ node, presence, missed, metrics }))).toEqual([
+			{ node: "host", presence: "suspect", missed: 3, metrics: { uptimeSeconds: 1 } },
+			{ node: "pi", presence: "ready", missed: undefined, metrics: undefined },
 		]);
 	});
 

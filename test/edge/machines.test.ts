@@ -97,6 +97,7 @@ describe("watching core", () => {
 		const notes = new Notes();
 		const said: string[] = [];
 		const terms: number[] = [];
+		const again: number[] = [];
 		const sessions = {
 			current: () => ({ id: "1.00000000000000aa", counter: 1, tick: () => time.nowMs }),
 			isBehind: () => false,
@@ -105,6 +106,7 @@ describe("watching core", () => {
 		const watch = new CoreWatch(
 			{
 				mesh: "mesh-1",
+				node: "pi-1",
 				keys: keysOf(signer),
 				sessions,
 				clock: time.clock(),
@@ -113,17 +115,44 @@ describe("watching core", () => {
 				onChange: (safety) => said.push(safety),
 				onBeacon: () => undefined,
 				onTerm: ({ counter }) => terms.push(counter),
+				onUnechoed: () => again.push(time.nowMs),
 			},
 			undefined,
 		);
 		watch.start();
 		let counter = 0;
-		const beacon = () => {
+		const beacon = (ticks: Readonly<Record<string, number>> = {}) => {
 			counter += 1;
-			watch.beacon(signer.beacon(beaconOf(signer, { counter })));
+			watch.beacon(signer.beacon(beaconOf(signer, { counter, ticks })));
 		};
-		return { time, notes, said, terms, watch, beacon };
+		return { time, notes, said, terms, again, watch, beacon };
 	};
+
+	test("HARM-103: a node that core does not echo says again that it is there: after two seconds, then more and more rarely, and not while it is alone", async () => {
+		const { time, again, beacon } = watching();
+		const beacons = async (count: number, ticks: Readonly<Record<string, number>>) => {
+			for (let each = 0; each < count; each += 1) {
+				beacon(ticks);
+				await time.advance(500);
+			}
+		};
+		const began = time.nowMs;
+		await beacons(20, { "pi-1": 1 });
+		expect(again).toEqual([]);
+		await beacons(30, { "pi-2": 1 });
+		expect(again.map((at) => at - began)).toEqual([12_000, 16_000, 24_000]);
+		await beacons(2, { "pi-1": 1 });
+		await beacons(400, {});
+		const said = again.slice(3).map((at, index, all) => at - (all[index - 1] ?? began + 26_000));
+		expect(said).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+		await time.advance(60_000);
+		const before = again.length;
+		// Alone it waits until the link was good for a second.
+		beacon({});
+		await time.advance(900);
+		beacon({});
+		expect(again.length).toBe(before);
+	});
 
 	test("silence makes it alone, a second of beacons makes it work again; time asleep counts as silence", async () => {
 		const { time, said, watch, beacon } = watching();

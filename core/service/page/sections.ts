@@ -15,15 +15,19 @@ const measured = ({ cpuRatio, memoryUsedRatio, diskUsedRatioMax, temperatureMaxC
 		.filter((part) => part !== undefined)
 		.join(", ");
 
-const PRESENCE_CLASS: Readonly<Record<string, string>> = { ready: "good", lost: "bad", silent: "warn", disconnected: "warn" };
+const PRESENCE_CLASS: Readonly<Record<string, string>> = { ready: "good", lost: "bad", suspect: "warn", unreachable: "warn", disconnected: "warn" };
 
 const nodeCard = (row: NodeRow, atMs: number): HTMLElement => {
 	const heardMs = row.pulseAgeMs ?? row.metricsAgeMs;
-	const services = row.services.map(({ service, incident }) => (incident === undefined ? service : `${service} (trouble)`));
+	const services = row.services.map(({ service, incident, unreachable }) =>
+		incident === undefined ? `${service}${unreachable === true ? " (unreachable)" : ""}` : `${service} (trouble)`,
+	);
 	const values = measured(row);
 	return el(
 		"li",
-		{ class: `card ${row.presence === "lost" ? "bad" : row.incidents.length > 0 || row.presence === "silent" ? "warn" : ""}` },
+		{
+			class: `card ${row.presence === "lost" ? "bad" : row.incidents.length > 0 || row.presence === "suspect" || row.presence === "unreachable" ? "warn" : ""}`,
+		},
 		el("h3", {}, row.node, " ", el("span", { class: `badge ${PRESENCE_CLASS[row.presence] ?? "dim"}` }, row.presence)),
 		el("p", { class: "dim" }, heardMs === undefined ? "never heard" : age(heardMs, atMs, "heard ", " ago"), row.safety === undefined ? "" : `, ${row.safety}`),
 		services.length === 0 ? undefined : el("p", {}, `runs ${services.join(", ")}`),

@@ -90,6 +90,21 @@ const BAD: readonly Bad[] = [
 	],
 	["a remedy for a key that nothing fills", "autonomy.yaml", swap("{node}/service-runaway", "{nod}/service-runaway"), 'key: "{nod}', /not \{nod\}/],
 	["an inverse that is no action", "actions.yaml", swap("inverse: process.restart", "inverse: process.start"), "inverse", /no other action process\.start/],
+	[
+		"two rows for the same count of pulses",
+		"presence.yaml",
+		swap("missed: 6", "missed: 3"),
+		"missed: 3\n    parent: here\n    found: lost",
+		/3 missed pulses already/,
+	],
+	[
+		"a row of presence that stands there twice",
+		"presence.yaml",
+		swap("id: many-missing", "id: some-missing"),
+		"id: some-missing\n    missed: 6",
+		/second time/,
+	],
+	["a pulse that nobody can keep up with", "presence.yaml", swap("pulse: 1s", "pulse: 99ms"), "pulse: 99ms", /100 ms to 10 min/],
 	["a question without an end", "approvals.yaml", swap("decideWithin: 10min", "decideWithin: 2d"), "decideWithin", /1 s to 24 h/],
 	["a question that nobody has time for", "approvals.yaml", swap("executeWithin: 60s", "executeWithin: 1ms"), "executeWithin", /1 s to 24 h/],
 	[
