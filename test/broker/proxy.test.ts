@@ -80,3 +80,40 @@ test("while it is away nobody comes through, and afterwards everybody does", asy
 	expect((await rig.connected("pi-3", { port: proxy.port })).connected).toBe(true);
 	expect(proxy.live).toBe(1);
 });
+
+test("mute carries nothing that way, on a connection that is made meanwhile too, until it ends", async () => {
+	const { rig, proxy, intake } = await through();
+	const client = await rig.connected("pi-3", { port: proxy.port });
+	proxy.mute("up", true);
+	client.publish("orion/v1/pi-3/evt/x", JSON.stringify(numbered("pi-3", 1)), { qos: 0 });
+	await until("it was swallowed", () => proxy.counts.swallowed === 1);
+	const raw = await rig.raw(proxy.port);
+	raw.send(Buffer.from([0xc0, 0x00]));
+	await until("so was what a new one says", () => proxy.counts.swallowed === 2);
+	proxy.mute("up", false);
+	await published(client, "orion/v1/pi-3/evt/x", numbered("pi-3", 2));
+	expect(intake.stored.map(({ envelope }) => envelope.seq)).toEqual([2]);
+});
+
+test("a packet overtakes the one before it, and both arrive", async () => {
+	const { rig, proxy, intake } = await through();
+	const client = await rig.connected("pi-3", { port: proxy.port });
+	proxy.weather({ delayMs: 200, overtakes: () => proxy.counts.overtaken === 0 }, "up");
+	await Promise.all([1, 2].map((seq) => published(client, "orion/v1/pi-3/evt/x", numbered("pi-3", seq))));
+	expect(proxy.counts.overtaken).toBe(1);
+	expect(intake.stored.map(({ envelope }) => envelope.seq)).toEqual([2, 1]);
+});
+
+test("what was published of late comes once more, whether it ever arrived or not", async () => {
+	const { rig, proxy, intake } = await through();
+	const client = await rig.connected("pi-3", { port: proxy.port });
+	await published(client, "orion/v1/pi-3/evt/x", numbered("pi-3", 1));
+	proxy.mute("up", true);
+	client.publish("orion/v1/pi-3/evt/x", JSON.stringify(numbered("pi-3", 2)), { qos: 0 });
+	await until("it was swallowed", () => proxy.counts.swallowed === 1);
+	proxy.mute("up", false);
+	proxy.repeat("up", () => 0.5);
+	await until("what never arrived is here", () => intake.stored.length === 2);
+	expect(proxy.counts.repeated).toBe(2);
+	expect(intake.stored.map(({ envelope }) => envelope.seq).sort()).toEqual([1, 2]);
+});

@@ -149,8 +149,8 @@ export class Rig {
 	}
 
 	/** A connection that speaks in bytes. */
-	raw(): Promise<Raw> {
-		const socket = connectSocket(this.broker.port, "127.0.0.1");
+	raw(port = this.broker.port): Promise<Raw> {
+		const socket = connectSocket(port, "127.0.0.1");
 		this.#sockets.push(socket);
 		return new Promise((resolve, reject) => {
 			socket.once("connect", () => resolve(new Raw(socket)));

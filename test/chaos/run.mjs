@@ -1,4 +1,4 @@
-// `npm run chaos -- [kill|network|power ...] --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts as a table.
+// `npm run chaos -- [kill|network|power|partition ...] --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts as a table.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { load } from "../../build/run-typescript.mjs";
@@ -15,6 +15,10 @@ const KINDS = {
 	network: async () => {
 		const { isAccountedFor, runNetworkRounds } = await load("test/chaos/network-rounds.ts");
 		return { run: runNetworkRounds, isGood: isAccountedFor };
+	},
+	partition: async () => {
+		const { isReconciled, runPartitionRounds } = await load("test/chaos/partition-rounds.ts");
+		return { run: runPartitionRounds, isGood: isReconciled };
 	},
 	power: async () => {
 		const { isKept, runPowerRounds } = await load("test/chaos/power-rounds.ts");

@@ -11,6 +11,8 @@ export interface Weather {
 	readonly oneEveryMs?: number;
 	/** Asked for each PUBLISH: true sends its bytes twice. */
 	readonly doubles?: () => boolean;
+	/** Asked for each PUBLISH: true lets it overtake the one before it, if that one is still on its way. */
+	readonly overtakes?: () => boolean;
 }
 
 export interface ProxyCounts {
@@ -18,6 +20,9 @@ export interface ProxyCounts {
 	readonly cuts: number;
 	readonly packets: number;
 	readonly doubled: number;
+	readonly overtaken: number;
+	/** Packets of long ago that came once more. */
+	readonly repeated: number;
 	/** Packets that went into silence. */
 	readonly swallowed: number;
 }
@@ -25,6 +30,8 @@ export interface ProxyCounts {
 const PUBLISH = 3;
 const LENGTH_BYTES_MAX = 4;
 const NOTHING = Buffer.alloc(0);
+/** PUBLISH packets of one way that are remembered, to come again. */
+const KEPT_MAX = 64;
 
 /** Bytes of the packet at the beginning; undefined while its end has not come. */
 const packetBytes = (bytes: Buffer): number | undefined => {
@@ -39,23 +46,33 @@ const packetBytes = (bytes: Buffer): number | undefined => {
 	return bytes.length;
 };
 
+const isPublish = (packet: Buffer): boolean => (packet[0] ?? 0) >> 4 === PUBLISH;
+
 /** One direction of one connection: packets in order, each not before its time. */
 class Lane {
 	readonly #target: Socket;
 	readonly #weather: () => Weather;
 	readonly #isSilent: () => boolean;
-	readonly #count: (what: "packets" | "doubled" | "swallowed") => void;
+	readonly #count: (what: "packets" | "doubled" | "overtaken" | "swallowed") => void;
+	readonly #keep: (publish: Buffer) => void;
 	#rest: Buffer = NOTHING;
 	#queue: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
 	#lastDueMs = 0;
 	#timer: NodeJS.Timeout | undefined;
 	#ended = false;
 
-	constructor(target: Socket, weather: () => Weather, isSilent: () => boolean, count: (what: "packets" | "doubled" | "swallowed") => void) {
+	constructor(
+		target: Socket,
+		weather: () => Weather,
+		isSilent: () => boolean,
+		count: (what: "packets" | "doubled" | "overtaken" | "swallowed") => void,
+		keep: (publish: Buffer) => void,
+	) {
 		this.#target = target;
 		this.#weather = weather;
 		this.#isSilent = isSilent;
 		this.#count = count;
+		this.#keep = keep;
 	}
 
 	take(chunk: Buffer): void {
@@ -65,12 +82,29 @@ class Lane {
 			this.#rest = this.#rest.subarray(length);
 			this.#count("packets");
 			this.#schedule(packet);
-			if ((packet[0] ?? 0) >> 4 === PUBLISH && this.#weather().doubles?.() === true) {
+			if (!isPublish(packet)) continue;
+			this.#keep(packet);
+			if (this.#weather().doubles?.() === true) {
 				this.#count("doubled");
 				this.#schedule(packet);
 			}
+			if (this.#weather().overtakes?.() === true) this.#overtake();
 		}
 		this.#run();
+	}
+
+	/** A packet of long ago comes now. */
+	repeat(packet: Buffer): void {
+		this.#schedule(packet);
+		this.#run();
+	}
+
+	/** The newest two change places; each keeps its time. */
+	#overtake(): void {
+		const [before, newest] = this.#queue.slice(-2);
+		if (before === undefined || newest === undefined || !isPublish(before.bytes)) return;
+		this.#count("overtaken");
+		this.#queue.splice(-2, 2, { bytes: newest.bytes, dueMs: before.dueMs }, { bytes: before.bytes, dueMs: newest.dueMs });
 	}
 
 	#schedule(bytes: Buffer): void {
@@ -118,7 +152,9 @@ export class FaultProxy {
 	readonly #target: () => number;
 	readonly #pairs = new Set<Pair>();
 	readonly #weather: Record<Way, Weather> = { up: {}, down: {} };
-	readonly #counts = { connections: 0, cuts: 0, packets: 0, doubled: 0, swallowed: 0 };
+	readonly #counts = { connections: 0, cuts: 0, packets: 0, doubled: 0, overtaken: 0, repeated: 0, swallowed: 0 };
+	readonly #muted: Record<Way, boolean> = { up: false, down: false };
+	readonly #kept: Record<Way, Buffer[]> = { up: [], down: [] };
 	#away = false;
 	port = 0;
 
@@ -159,9 +195,12 @@ export class FaultProxy {
 			new Lane(
 				target,
 				() => this.#weather[way],
-				() => pair.silent[way],
+				() => pair.silent[way] || this.#muted[way],
 				(what) => {
 					this.#counts[what] += 1;
+				},
+				(publish) => {
+					this.#kept[way] = [...this.#kept[way], publish].slice(-KEPT_MAX);
 				},
 			);
 		const pair: Pair = { ends: [client, server], lanes: { up: lane("up", server), down: lane("down", client) }, silent: { up: false, down: false } };
@@ -204,6 +243,22 @@ export class FaultProxy {
 	/** The connections that are there now stay open and carry nothing more, this way or both: nobody is told. */
 	silence(way?: Way): void {
 		for (const pair of this.#pairs) pair.silent = { up: way !== "down" || pair.silent.up, down: way !== "up" || pair.silent.down };
+	}
+
+	/** Every connection, also one that is made meanwhile, carries nothing this way. */
+	mute(way: Way, isMuted: boolean): void {
+		this.#muted[way] = isMuted;
+	}
+
+	/** What was published on this way of late comes once more, in another order, on every connection: whether it ever arrived or not. */
+	repeat(way: Way, random: () => number): void {
+		const order = [...this.#kept[way]].map((packet) => ({ packet, key: random() })).sort((left, right) => left.key - right.key);
+		for (const pair of this.#pairs) {
+			for (const { packet } of order) {
+				this.#counts.repeated += 1;
+				pair.lanes[way].repeat(packet);
+			}
+		}
 	}
 
 	/** While it is away new connections end at once; those that are there are cut. */
