@@ -1,5 +1,5 @@
 // Connects the command `orion broker` to a running broker, of a mesh or plain: says where it listens and whom it turned away, and ends it in order.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import pc from "picocolors";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
 import { dataFolder } from "../roles/data-folder.ts";
@@ -50,7 +50,7 @@ export const register = (program: Command, bind: Bind): void => {
 	program
 		.command("broker")
 		.description("a broker on a machine without core, or a plain one without a mesh; Ctrl-C stops it")
-		.option("--core <url>", "the Redis of core: redis[s]://user:password@host[:port]")
+		.addOption(new Option("--core <url>", "the Redis of core: redis[s]://user:password@host[:port]").env("ORION_REDIS"))
 		.option("--name <name>", "with --core: its name, as orion.yaml of core has it under redis.brokers")
 		.option("--mesh <id>", "with --core: the mesh, as `orion broker add` says it")
 		.option("--ca <file>", "with --core: certificate authority of a rediss:// (default: those of the system)")

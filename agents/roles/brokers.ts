@@ -62,7 +62,8 @@ export class Elsewhere {
 		});
 	}
 
-	start(local: Broker): void {
+	/** `local`: the broker beside core, where there is one. */
+	start(local: Broker | undefined): void {
 		this.#local = local;
 		this.#options.core.show({ brokers: () => this.#lines.view() });
 		this.#lines.start();

@@ -1,11 +1,11 @@
-// Composition root of `orion up`: log, core, broker and HTTP in this process, the agent of this host in its own. Chooses adapters, decides nothing.
+// Composition root of `orion up` and `orion core`: log, core, broker and HTTP in this process, the agent of this host in its own, or none. Chooses adapters, decides nothing.
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Broker, openBroker } from "../../broker/broker.ts";
 import { type Fault, OrionError } from "../../contracts/errors.ts";
 import type { Level } from "../../core/policy.ts";
-import { type Core, openCore } from "../../core/service/core.ts";
+import { type BrokerLink, type Core, openCore } from "../../core/service/core.ts";
 import { openHttp } from "../../core/service/http.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
@@ -37,6 +37,10 @@ export interface UpOptions {
 	/** Address of a Redis; more than what orion.yaml says. */
 	readonly redis?: string;
 	readonly acceptLoss: boolean;
+	/** False: core apart; this host is watched only by an agent that joined. */
+	readonly agent: boolean;
+	/** False: no node connects here; what brokers elsewhere hold comes through Redis. */
+	readonly broker: boolean;
 	/** `twin`, and the model of the robot; no other driver is let loose before there is a rehearsal. */
 	readonly robot?: { readonly driver: string; readonly model: string };
 	/** Each part as it is ready, and what the agent says. */
@@ -48,12 +52,12 @@ export interface UpOptions {
 export interface RunningMesh {
 	readonly mesh: string;
 	readonly level: Level;
+	/** Empty where no broker runs here. */
 	readonly mqtt: string;
 	readonly http: string;
 	readonly tokenFile: string;
 	readonly config: FoundConfig;
 	readonly node: string;
-	readonly agentReady: boolean;
 	reloadPolicy(): Promise<Fault | undefined>;
 	stop(): Promise<void>;
 }
@@ -94,6 +98,15 @@ const linkTo = (broker: Broker, mesh: string) => ({
 	deliver: broker.deliver,
 	drop: broker.drop,
 	connected: (node: string) => broker.connections().some(({ identity }) => identity.node === node && identity.kind === "node"),
+});
+
+/** Core without a broker of its own: nobody is here, everybody is elsewhere. */
+const linkToNobody = (mesh: string): BrokerLink => ({
+	judge: judgeAgain(mesh),
+	publish: () => Promise.resolve(),
+	deliver: () => Promise.resolve("nobody"),
+	drop: () => Promise.resolve(),
+	connected: () => false,
 });
 
 /** The agent of this host is a node like any other; its credential is made anew at each start and lies only in its own folder. */
@@ -207,14 +220,15 @@ const openToOthers = async (door: MeshDoor, { options, opened, say, mesh }: Pick
 	say("listen", `nodes at mqtts://${shownAddress(address, mqttPort)}, orion join at ${shownAddress(address, open.joinPort)}`);
 };
 
-const openDoors = async ({ options, opened, say, config, mesh, instance, world, register, door }: Start, { core, elsewhere }: Inside): Promise<Doors> => {
+const openLocalBroker = async (start: Start, { core, elsewhere }: Inside): Promise<Broker | undefined> => {
+	const { options, opened, say, config, mesh, instance, register, door } = start;
+	if (!options.broker) return undefined;
 	const host = config.value.mqtt?.host ?? LOOPBACK;
-	const mqttPort = options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT;
 	const limits = config.value.mqtt?.limits === undefined ? {} : { limits: config.value.mqtt.limits };
 	const broker = await openBroker({
 		mesh,
 		host,
-		port: mqttPort,
+		port: options.mqttPort ?? config.value.mqtt?.port ?? DEFAULT_MQTT_PORT,
 		credentials: register,
 		intake: core.intake,
 		instance,
@@ -227,20 +241,29 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 		...limits,
 	});
 	opened.add(() => broker.close());
-	const mqtt = `mqtt://${host}:${broker.port}`;
-	say("broker", mqtt);
-	if (door !== undefined) await openToOthers(door, { options, opened, say, mesh }, core, broker);
+	say("broker", brokerUrl(start, broker));
+	if (door !== undefined) await openToOthers(door, start, core, broker);
+	return broker;
+};
+
+const brokerUrl = ({ config }: Start, broker: Broker): string => `mqtt://${config.value.mqtt?.host ?? LOOPBACK}:${broker.port}`;
+
+const openDoors = async (start: Start, inside: Inside): Promise<Doors> => {
+	const { options, opened, say, config, mesh, world } = start;
+	const { core, elsewhere } = inside;
+	const broker = await openLocalBroker(start, inside);
+	const mqtt = broker === undefined ? "" : brokerUrl(start, broker);
 	const { token, file: tokenFile } = await openToken(options.data);
 	const httpPort = options.httpPort ?? config.value.http?.port ?? DEFAULT_HTTP_PORT;
 	const page = await readPage();
-	const gauges = { mqttClients: () => broker.connections().length, residentBytes: () => process.memoryUsage.rss() };
+	const gauges = { mqttClients: () => broker?.connections().length ?? 0, residentBytes: () => process.memoryUsage.rss() };
 	let chat: OpenChat | undefined;
 	const shown = page === undefined ? {} : { page };
 	const http = await openHttp({ desk: core.desk, token, host: LOOPBACK, port: httpPort, clock: world.clock, gauges, chat: () => chat, ...shown });
 	opened.add(() => http.close());
 	const httpUrl = `http://${LOOPBACK}:${http.port}`;
 	say("http", httpUrl);
-	const link = linkTo(broker, mesh);
+	const link = broker === undefined ? linkToNobody(mesh) : linkTo(broker, mesh);
 	if (elsewhere !== undefined) {
 		elsewhere.start(broker);
 		opened.add(() => elsewhere.stop());
@@ -258,7 +281,7 @@ const openDoors = async ({ options, opened, say, config, mesh, instance, world, 
 	return { mqtt, http: httpUrl, tokenFile };
 };
 
-const openAgent = async ({ options, opened, say, config, mesh, node, register }: Start, core: Core, mqtt: string): Promise<boolean> => {
+const openAgent = async ({ options, opened, say, config, mesh, node, register }: Start, core: Core, mqtt: string): Promise<void> => {
 	const folder = join(options.data, "agent");
 	await prepareAgent(folder, node, mesh, mqtt, core, register, config);
 	const { robot } = options;
@@ -274,7 +297,6 @@ const openAgent = async ({ options, opened, say, config, mesh, node, register }:
 	const ready = await agent.ready(AGENT_READY_WITHIN_MS);
 	const services = Object.keys(config.value.processes ?? {});
 	say("agent", `${node}${services.length === 0 ? "" : `, supervises ${services.join(", ")}`}${ready ? "" : ", still starting"}`);
-	return ready;
 };
 
 const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> => {
@@ -295,16 +317,19 @@ const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> =>
 	const node = config.value.node ?? nodeNameOf(hostname());
 	const start: Start = { options, opened, say, config, mesh, node, instance: randomBytes(8).toString("hex"), world, register, door };
 	const inside = await openInside(start, policy);
+	if (!options.broker && inside.elsewhere === undefined)
+		throw new OrionError("USAGE", {
+			detail: "without a broker here no node could reach core: name a Redis with --redis and the brokers elsewhere in orion.yaml (redis.brokers)",
+		});
 	const { core } = inside;
 	const doors = await openDoors(start, inside);
-	const agentReady = await openAgent(start, core, doors.mqtt);
+	if (options.agent) await openAgent(start, core, doors.mqtt);
 	return {
 		...doors,
 		mesh,
 		level: core.desk.state().level,
 		config,
 		node,
-		agentReady,
 		reloadPolicy: async () => {
 			const reloaded = await core.desk.reloadPolicy("signal");
 			return reloaded.ok ? undefined : reloaded.fault;

@@ -2,6 +2,7 @@
 export const VERBS: readonly string[] = [
 	"",
 	"up",
+	"core",
 	"broker",
 	"status",
 	"incidents",

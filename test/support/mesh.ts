@@ -1,4 +1,4 @@
-// Connects tests to a real mesh: `orion up` as a process of its own on free ports, in a folder of its own, asked over its own API.
+// Connects tests to a real mesh: `orion up`, or core apart, as a process of its own on free ports, in a folder of its own, asked over its own API.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -62,6 +62,7 @@ export class TestMesh {
 	readonly mqttPort: number;
 	readonly httpPort: number;
 	readonly #args: readonly string[];
+	readonly #verb: "up" | "core";
 	#process: ChildProcess | undefined;
 	#exit: Promise<number | null> = Promise.resolve(null);
 	readyMs = 0;
@@ -71,7 +72,8 @@ export class TestMesh {
 	parts: { readonly part: string; readonly detail: string; readonly ms: number }[] = [];
 	stderr = "";
 
-	private constructor(folder: string, mqttPort: number, httpPort: number, args: readonly string[]) {
+	private constructor(folder: string, mqttPort: number, httpPort: number, args: readonly string[], verb: "up" | "core") {
+		this.#verb = verb;
 		this.folder = folder;
 		this.mqttPort = mqttPort;
 		this.httpPort = httpPort;
@@ -79,10 +81,10 @@ export class TestMesh {
 	}
 
 	/** A mesh that is not started yet; `config` is the text of its orion.yaml. */
-	static async make(config = "", args: readonly string[] = []): Promise<TestMesh> {
+	static async make(config = "", args: readonly string[] = [], verb: "up" | "core" = "up"): Promise<TestMesh> {
 		const folder = mkdtempSync(join(tmpdir(), "orion-test-"));
 		writeFileSync(join(folder, "orion.yaml"), config);
-		return new TestMesh(folder, await freePort(), await freePort(), args);
+		return new TestMesh(folder, await freePort(), await freePort(), args, verb);
 	}
 
 	get data(): string {
@@ -101,7 +103,19 @@ export class TestMesh {
 	/** Starts it and resolves when it says that it is ready. */
 	async start(more: readonly string[] = []): Promise<void> {
 		const ports = ["--mqtt-port", String(this.mqttPort), "--http-port", String(this.httpPort)];
-		const args = [...AS_STARTED, ORION, "up", "--json", "--data", this.data, ...ports, "--config", join(this.folder, "orion.yaml"), ...this.#args, ...more];
+		const args = [
+			...AS_STARTED,
+			ORION,
+			this.#verb,
+			"--json",
+			"--data",
+			this.data,
+			...ports,
+			"--config",
+			join(this.folder, "orion.yaml"),
+			...this.#args,
+			...more,
+		];
 		const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], cwd: this.folder });
 		this.#process = child;
 		this.parts = [];
@@ -120,7 +134,7 @@ export class TestMesh {
 				this.ready = said;
 				resolve();
 			});
-			child.once("close", (code) => reject(new Error(`orion up ended with ${code}: ${this.stderr}`)));
+			child.once("close", (code) => reject(new Error(`orion ${this.#verb} ended with ${code}: ${this.stderr}`)));
 		});
 	}
 
