@@ -27,6 +27,21 @@ const PEERS = {
 		packages: ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1"],
 		program: "usr/bin/redis-server",
 	},
+	// What looks at units, and what tells a service manager; both from one place.
+	"systemd-analyze": {
+		packages: ["systemd", "libsystemd-shared"],
+		withMissing: true,
+		program: "usr/bin/systemd-analyze",
+		libraries: ["systemd"],
+		home: "systemd",
+	},
+	"systemd-notify": {
+		packages: ["systemd", "libsystemd-shared"],
+		withMissing: true,
+		program: "usr/bin/systemd-notify",
+		libraries: ["systemd"],
+		home: "systemd",
+	},
 	// A library: its folder goes into PYTHONPATH.
 	"python3-redis": {
 		packages: ["python3-redis", "python3-async-timeout", "python3-deprecated", "python3-packaging", "python3-wrapt"],
@@ -64,6 +79,9 @@ const download = (home, peer) => {
 	}
 };
 
+/** Where it is in there; older packages have it beside usr. */
+const programOf = (home, { program }) => [program, program.replace(/^usr\//, "")].map((path) => join(home, path)).find((path) => existsSync(path));
+
 /** Unpacked beside its place and moved there whole, so that nobody ever sees half of it. */
 const fetchPeer = (name, home, peer) => {
 	const beside = `${home}.${process.pid}`;
@@ -71,12 +89,12 @@ const fetchPeer = (name, home, peer) => {
 		download(beside, peer);
 		for (const deb of readdirSync(join(beside, "debs"))) execFileSync("dpkg-deb", ["-x", join(beside, "debs", deb), beside]);
 		rmSync(join(beside, "debs"), { recursive: true, force: true });
-		if (!existsSync(join(beside, peer.program))) throw new Error(`its packages do not hold ${peer.program}`);
+		if (programOf(beside, peer) === undefined) throw new Error(`its packages do not hold ${peer.program}`);
 		renameSync(beside, home);
 	} catch (error) {
 		rmSync(beside, { recursive: true, force: true });
 		// Somebody else may have been faster.
-		if (!existsSync(join(home, peer.program))) throw new Error(`${name} cannot be had: ${error instanceof Error ? error.message : error}`);
+		if (programOf(home, peer) === undefined) throw new Error(`${name} cannot be had: ${error instanceof Error ? error.message : error}`);
 	}
 };
 
@@ -85,11 +103,11 @@ export const peer = (name) => {
 	const installed = onPath(name);
 	if (installed !== undefined) return { command: installed, env: process.env };
 	const known = PEERS[name];
-	const home = join(folder, name);
+	const home = join(folder, known.home ?? name);
 	mkdirSync(folder, { recursive: true });
-	if (!existsSync(join(home, known.program))) fetchPeer(name, home, known);
+	if (programOf(home, known) === undefined) fetchPeer(name, home, known);
 	const machine = readdirSync(join(home, "usr/lib")).find((entry) => entry.endsWith("-linux-gnu") || entry.endsWith("-linux-gnueabihf")) ?? "";
 	const places = [join(home, "usr/lib", machine), join(home, "lib", machine)];
 	const libraries = [...places, ...(known.libraries ?? []).map((part) => join(home, "usr/lib", machine, part))].join(":");
-	return { command: join(home, known.program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
+	return { command: programOf(home, known), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
 };

@@ -24,6 +24,8 @@ export interface CoreWatchOptions {
 	readonly onTerm: (term: NonNullable<Heard["term"]>) => void;
 	/** Core is heard and works with this node, and holds it for lost: what it is has to be said once more. */
 	readonly onUnechoed: () => void;
+	/** It has looked whether core is heard; the safety loop of a node that does not move. */
+	readonly onTurn?: () => void;
 }
 
 const LOOK_EVERY_MS = 250;
@@ -50,6 +52,7 @@ export class CoreWatch {
 	start(): void {
 		this.#cancel = this.#options.timers.after(LOOK_EVERY_MS, () => {
 			this.#step("time");
+			this.#options.onTurn?.();
 			this.start();
 		});
 	}

@@ -12,7 +12,11 @@ const BY_SIGNAL = 128;
 /** Its lines are the agent's own; what ends this ends the agent in order, and its exit code is this one's. */
 export const runAgent = (session: Session, { state }: JoinOptions): Promise<number> =>
 	new Promise((done, reject) => {
-		const agent = spawn(process.execPath, [SMALL_YOUNG_SPACE, bundled("agent"), "--state", resolve(state)], { stdio: ["ignore", "inherit", "inherit"] });
+		const agent = spawn(process.execPath, [SMALL_YOUNG_SPACE, bundled("agent"), "--state", resolve(state)], {
+			stdio: ["ignore", "inherit", "inherit"],
+			// Of a service it is the agent that gives the signs of life, not this process.
+			env: { ...process.env, WATCHDOG_PID: undefined },
+		});
 		const pass = (signal: NodeJS.Signals): void => {
 			agent.kill(signal);
 		};

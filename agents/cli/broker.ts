@@ -92,6 +92,8 @@ const away = async (core: string, flags: Flags): Promise<void> => {
 	const ca = flags.ca === undefined ? undefined : await readText(flags.ca);
 	if (flags.ca !== undefined && ca === undefined) throw new OrionError("USAGE", { detail: `there is no file ${flags.ca}` });
 	const stopped = untilStopped();
+	const { openSupervisor } = await import("../roles/supervisor.ts");
+	const supervisor = openSupervisor(process.env, (detail) => process.stderr.write(`orion: the supervisor of this service cannot be told: ${detail}\n`));
 	const running = await startAwayBroker({
 		core,
 		name,
@@ -103,7 +105,9 @@ const away = async (core: string, flags: Flags): Promise<void> => {
 		acceptLoss: flags.acceptLoss === true,
 		onLine: (said) => process.stderr.write(`orion: ${said}\n`),
 		onFatal,
+		onTurn: () => supervisor.turned(),
 	});
+	supervisor.ready();
 	const { lag } = running.view();
 	if (json) line("ready", { mqtt: running.url, name, mesh, lag });
 	else
@@ -111,6 +115,7 @@ const away = async (core: string, flags: Flags): Promise<void> => {
 			`${pc.bold("orion")} ${VERSION}\n  ${pc.green("OK")} broker  ${name} of ${mesh}, ${running.url}, ${lag} records that core does not have yet\nCtrl-C stops it; starting again goes on where it was.\n`,
 		);
 	const signal = await stopped;
+	supervisor.stopping();
 	await running.stop();
 	if (json) line("stopped", { signal });
 	else process.stdout.write("\nstopped; what core does not have yet is in the spool\n");

@@ -139,7 +139,7 @@ export const untilStopped = (): Promise<"SIGINT" | "SIGTERM" | "SIGHUP"> =>
 		}
 	});
 
-const optionsOf = (flags: Flags, verb: Verb): Omit<UpOptions, "onPart"> => ({
+const optionsOf = (flags: Flags, verb: Verb): Omit<UpOptions, "onPart" | "onBeacon"> => ({
 	data: dataFolder(flags.data),
 	acceptLoss: flags.acceptLoss === true,
 	agent: verb === "up",
@@ -176,13 +176,17 @@ const up = async (flags: Flags, verb: Verb): Promise<void> => {
 	const { startMesh } = await import("../roles/up.ts");
 	if (!json) process.stdout.write(`${pc.bold("orion")} ${VERSION}\n`);
 	const stopped = untilStopped();
+	const { openSupervisor } = await import("../roles/supervisor.ts");
+	const supervisor = openSupervisor(process.env, (detail) => process.stderr.write(`orion: the supervisor of this service cannot be told: ${detail}\n`));
 	const mesh = await startMesh({
 		...optionsOf(flags, verb),
+		onBeacon: () => supervisor.turned(),
 		onPart: ({ part, detail, ms }) => {
 			if (json) line("part", { part, detail, ms });
 			else process.stdout.write(`  ${pc.green("OK")} ${part.padEnd(8)}${detail} ${pc.dim(`(${ms} ms)`)}\n`);
 		},
 	});
+	supervisor.ready();
 	const ms = Math.round(performance.now() - beganMs);
 	if (json)
 		line("ready", {
@@ -197,6 +201,7 @@ const up = async (flags: Flags, verb: Verb): Promise<void> => {
 	else sayReady(mesh, ms, verb);
 	if (process.stdin.isTTY !== true) reloadOnHangUp(mesh);
 	const signal = await stopped;
+	supervisor.stopping();
 	if (!json) process.stdout.write("\nstopping ...\n");
 	await mesh.stop();
 	if (json) line("stopped", { signal });

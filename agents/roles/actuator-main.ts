@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { ERRORS, OrionError } from "../../contracts/errors.ts";
 import type { Note } from "../../edge/ports.ts";
 import { type Actuator, startActuator } from "./actuator.ts";
+import { openSupervisor } from "./supervisor.ts";
 
 /** Before whatever else runs on this machine: its turns are short. */
 const URGENT = -10;
@@ -38,11 +39,13 @@ const readFlags = () => {
 
 const main = async (): Promise<void> => {
 	const { withParent, ...options } = readFlags();
+	const supervisor = openSupervisor(process.env, (detail) => note("supervisor-not-told", { detail }));
 	let running: Actuator | undefined;
 	let ending = false;
 	const end = (): void => {
 		if (ending) return;
 		ending = true;
+		supervisor.stopping();
 		setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
 		(running?.stop() ?? Promise.resolve()).then(() => process.exit(0), fatal);
 	};
@@ -63,7 +66,8 @@ const main = async (): Promise<void> => {
 	} catch {
 		// Only root may; then it shares the processor with everything else, and a late turn holds the robot.
 	}
-	running = await startActuator({ ...options, note });
+	running = await startActuator({ ...options, note, onTurn: () => supervisor.turned() });
+	supervisor.ready();
 	note("ready", { pid: process.pid });
 };
 

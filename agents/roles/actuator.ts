@@ -25,6 +25,8 @@ export interface ActuatorOptions {
 	/** twin, serial:PORT or guard:SOCKET. */
 	readonly driver: string;
 	readonly note: Note;
+	/** Its control loop went round. */
+	readonly onTurn: () => void;
 }
 
 export interface Actuator {
@@ -110,7 +112,7 @@ const keeper = (files: KeptFiles): ((arming: KeptArming) => Promise<void>) => {
 	};
 };
 
-export const startActuator = async ({ folder, policy, driver: named, note }: ActuatorOptions): Promise<Actuator> => {
+export const startActuator = async ({ folder, policy, driver: named, note, onTurn }: ActuatorOptions): Promise<Actuator> => {
 	const plan = await readPlan(policy);
 	const files = await keptFiles(folder);
 	const found = await readArming(files);
@@ -147,6 +149,7 @@ export const startActuator = async ({ folder, policy, driver: named, note }: Act
 		loop.turn();
 		turns += 1;
 		if (turns % TOLD_EVERY_TURNS === 0) opened.tellWatchers();
+		onTurn();
 	});
 	const path = join(folder, ROBOT_SOCKET);
 	await rm(path, { force: true });

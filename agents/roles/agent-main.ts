@@ -25,6 +25,7 @@ import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
 import { readCertificate } from "./node-certificate.ts";
 import { nodeClock, nodeRandomness } from "./node-clock.ts";
+import { openSupervisor } from "./supervisor.ts";
 import { VERSION } from "./version.ts";
 
 const CONFIG_FILE = "node.json";
@@ -100,7 +101,7 @@ const stopSocket = async (path: string, desk: StopDesk): Promise<{ close(): Prom
 	}
 };
 
-const start = async ({ state: folder, robot: hasRobot }: Flags): Promise<Agent> => {
+const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => void): Promise<Agent> => {
 	const config = await readConfig(folder);
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
@@ -129,6 +130,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags): Promise<Agent> 
 		outboxBytesMax: OUTBOX_BYTES_MAX,
 		...(hasRobot ? { robot: new AgentLine(join(folder, ROBOT_SOCKET), hostTimers()) } : {}),
 		openStopSocket: (desk) => stopSocket(join(folder, STOP_SOCKET), desk),
+		onTurn,
 	});
 };
 
@@ -153,12 +155,14 @@ const readFlags = (): Flags => {
 
 const main = async (): Promise<void> => {
 	const flags = readFlags();
+	const supervisor = openSupervisor(process.env, (detail) => note("supervisor-not-told", { detail }));
 	let starting: Promise<Agent> | undefined;
 	let ending = false;
 	const end = (reason: StopReason): void => {
 		if (ending) return;
 		ending = true;
 		note("stopping", { reason });
+		supervisor.stopping();
 		setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
 		(starting ?? Promise.resolve(undefined))
 			.then((agent) => agent?.stop(reason))
@@ -179,8 +183,9 @@ const main = async (): Promise<void> => {
 		process.stdin.on("error", () => end("agent-leave"));
 		process.stdin.resume();
 	}
-	starting = start(flags);
+	starting = start(flags, () => supervisor.turned());
 	await starting;
+	supervisor.ready();
 	note("started", { pid: process.pid });
 };
 

@@ -42,6 +42,8 @@ export interface AgentOptions {
 	readonly robot?: { heard(): void; order(verb: StopVerb | undefined): void; close(): void };
 	/** Where a person at this node stops it without any mesh. */
 	readonly openStopSocket?: (desk: StopDesk) => Promise<{ close(): Promise<void> }>;
+	/** Its safety loop went round. */
+	readonly onTurn?: () => void;
 }
 
 export interface Agent {
@@ -142,6 +144,7 @@ const openObedience = (
 				sayEverything();
 			},
 			onUnechoed: sayReady,
+			...(options.onTurn === undefined ? {} : { onTurn: options.onTurn }),
 		},
 		journal.marks.coreTerm,
 	);

@@ -34,6 +34,8 @@ export interface AwayOptions {
 	readonly acceptLoss: boolean;
 	readonly onLine: (line: string) => void;
 	readonly onFatal: (error: unknown) => void;
+	/** A message of its own went through the broker: it hands on what it is given. */
+	readonly onTurn: () => void;
 }
 
 export interface AwayBroker {
@@ -143,6 +145,20 @@ const noteLosses = async (spool: SegmentsLog, journal: Journal, name: string): P
 	}
 };
 
+const TURN_EVERY_MS = 1_000;
+/** Beside the table of topics: no client may listen here. */
+const TURN_TOPIC = "orion/turn";
+
+/** Sends a message that nobody may hear the way of all others, again and again: `turned` when it came out. */
+const turnThrough = (broker: OpenBroker, { timers }: World, turned: () => void): (() => void) => {
+	const turn = (): void => {
+		cancel = timers.after(TURN_EVERY_MS, turn);
+		broker.publish(TURN_TOPIC, new Uint8Array(), { qos: 0, retain: false }).then(turned, () => undefined);
+	};
+	let cancel = timers.after(TURN_EVERY_MS, turn);
+	return () => cancel();
+};
+
 /** Rejects with OrionError: USAGE, REDIS_URL, PORT_IN_USE, PORT_REFUSED, and those of the log. */
 export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker> => {
 	const { core, name, mesh, data, host, port, ca, onLine, onFatal } = options;
@@ -193,10 +209,12 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 		onRefusal: ({ clientId, remote, fault }) => onLine(`${clientId ?? remote}: ${sayFault(fault)}`),
 	});
 	feed.start();
+	const endTurns = turnThrough(broker, world, options.onTurn);
 	return {
 		url: `mqtt://${host}:${broker.port}`,
 		view: () => ({ ...feed.view(), lag: spool.head() - feed.view().upTo }),
 		stop: async () => {
+			endTurns();
 			await broker.close();
 			await intake.settle("all");
 			await feed.stop();

@@ -46,6 +46,8 @@ export interface UpOptions {
 	/** Each part as it is ready, and what the agent says. */
 	readonly onPart: (part: { readonly part: string; readonly detail: string; readonly ms: number }) => void;
 	readonly onAgentLine: (line: string) => void;
+	/** Core gave its sign of life to the mesh. */
+	readonly onBeacon: () => void;
 	readonly onFatal: (error: unknown) => void;
 }
 
@@ -192,6 +194,7 @@ const openInside = async ({ options, opened, say, config, mesh, node, instance, 
 		register,
 		world,
 		losses: log.losses,
+		onBeacon: options.onBeacon,
 		...asked,
 	});
 	opened.add(() => core.close());

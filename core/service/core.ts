@@ -70,6 +70,8 @@ export interface CoreOptions {
 	readonly world: World;
 	/** Level asked for on the command line, if any. */
 	readonly level?: Level;
+	/** A beacon was signed and handed over. */
+	readonly onBeacon?: () => void;
 	/** Damage that was accepted at the start, to be recorded as loss. */
 	readonly losses: readonly { readonly fromPosition: number; readonly toPosition: number; readonly bytes: number }[];
 }
@@ -302,7 +304,8 @@ const roundsOf = (parts: Parts, publish: BrokerLink): Rounds => {
 	const { mesh, instance, log, world } = options;
 	const mayStillCome = () => parts.outside.brokers?.().some(({ state, lag }) => state !== "here" || lag > 0) ?? false;
 	const state = () => shell.state;
-	return new Rounds({ mesh, instance, log, journal, intake, live, key, term, publish, world, state, mayStillCome, stops: () => stops.listed() });
+	const onBeacon = options.onBeacon ?? (() => undefined);
+	return new Rounds({ onBeacon, mesh, instance, log, journal, intake, live, key, term, publish, world, state, mayStillCome, stops: () => stops.listed() });
 };
 
 const dispatcherOf = ({ options, journal, shell, live, key, term, audit }: Parts, delivery: BrokerLink): Dispatcher => {

@@ -38,6 +38,8 @@ export interface RoundsOptions {
 	readonly mayStillCome: () => boolean;
 	/** Stops and releases that their nodes may have missed. */
 	readonly stops: () => Pick<CoreBeacon, "latched" | "stops" | "releases">;
+	/** A beacon was signed and handed over: what core is for goes on. */
+	readonly onBeacon: () => void;
 }
 
 const isLost = (view: NodeView | undefined): boolean => view !== undefined && presenceOf(view) === "lost";
@@ -102,6 +104,7 @@ export class Rounds {
 		const ticks = Object.fromEntries(Object.entries(live.ticks()).filter(([node]) => !isLost(rowOf(nodes, node))));
 		const beacon: CoreBeacon = { v: 1, mesh, coreTerm: { ...term }, counter: this.#counter, level, policyHash, ...stops(), ticks };
 		await publish.publish(CORE_TOPICS.beacon, this.#encoder.encode(await key.sign("orion-beacon+jws", beacon)), { qos: 0, retain: false });
+		this.#options.onBeacon();
 	}
 
 	/** What nodes keep for the time without core: kept at the broker, said anew when it changed. */

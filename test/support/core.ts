@@ -93,6 +93,7 @@ export class CoreProcess {
 			state,
 			mayStillCome: () => false,
 			stops: () => ({ latched: [] }),
+			onBeacon: () => undefined,
 		});
 	}
 

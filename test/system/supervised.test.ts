@@ -1,0 +1,142 @@
+// Shows with real processes under a notify socket that core, broker, agent and actuator say when they are ready and when they end, and that their signs of life cease when they are frozen or blocked (HARM-116).
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { bundled } from "../../agents/roles/agent-process.ts";
+import { keyIdOf } from "../../core/service/keys.ts";
+import { ORION, ROOT, until } from "../support/mesh.ts";
+import { NotifySocket } from "../support/notify.ts";
+
+const WATCHDOG_MS = 900;
+/** So many signs of one that lives are time enough for one that is frozen to have given its own. */
+const SIGNS = 12;
+/** And so many until what was on its way when it was frozen has arrived and was read. */
+const SETTLING_SIGNS = 3;
+/** One may still wait in the relay, and one be read late. */
+const SIGNS_ON_THEIR_WAY = 2;
+/** Blocks whatever it is loaded into, for ever, at this signal, and leaves a file that says so. */
+const BLOCK = 'data:text/javascript,import{writeFileSync}from"node:fs";process.on("SIGUSR2",()=>{writeFileSync(process.env.BLOCKED_FILE,"");for(;;);})';
+
+interface Service {
+	readonly name: string;
+	readonly socket: NotifySocket;
+	readonly child: ChildProcess;
+	/** There as soon as its loop is blocked. */
+	readonly blockedFile: string;
+}
+
+let folder = "";
+let services: Service[] = [];
+beforeEach(() => {
+	folder = mkdtempSync(join(tmpdir(), "orion-supervised-"));
+	services = [];
+});
+afterEach(async () => {
+	for (const { child, socket } of services) {
+		if (child.exitCode === null && child.signalCode === null) {
+			const exited = once(child, "exit");
+			child.kill("SIGKILL");
+			await exited;
+		}
+		await socket.close();
+	}
+	rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+});
+
+const start = async (name: string, args: readonly string[]): Promise<Service> => {
+	const socket = await NotifySocket.open();
+	const blockedFile = join(folder, `${name}.blocked`);
+	const env = { ...socket.environment(WATCHDOG_MS), BLOCKED_FILE: blockedFile };
+	const child = spawn(process.execPath, ["--import", BLOCK, ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
+	const service = { name, socket, child, blockedFile };
+	child.stderr.resume();
+	services.push(service);
+	return service;
+};
+
+const actuator = (name: string): Promise<Service> =>
+	start(name, [bundled("actuator"), "--state", join(folder, name), "--policy", join(ROOT, "policies/robots/fnk0052.yaml"), "--driver", "twin"]);
+
+/** A node whose broker is away, as after a boot without a network. */
+const agent = (name: string): Promise<Service> => {
+	const state = join(folder, name);
+	mkdirSync(state);
+	const publicKey = Buffer.alloc(32, 1).toString("base64url");
+	const coreKeys = [{ keyId: keyIdOf(publicKey), publicKey }];
+	const node = {
+		schema: "orion.node-config/1",
+		mesh: "mesh-0123456789ab",
+		node: name,
+		url: "mqtt://127.0.0.1:1",
+		username: name,
+		password: "x".repeat(43),
+		coreKeys,
+	};
+	writeFileSync(join(state, "node.json"), JSON.stringify(node));
+	return start(name, [bundled("agent"), "--state", state]);
+};
+
+const core = (name: string): Promise<Service> => start(name, [ORION, "core", "--data", join(folder, name), "--mqtt-port", "0", "--http-port", "0", "--json"]);
+
+/** Core and its Redis are away: a broker is there for its nodes nevertheless. */
+const broker = (name: string): Promise<Service> => {
+	const where = ["--core", "redis://127.0.0.1:1", "--name", "attic", "--mesh", "mesh-0123456789ab", "--mqtt-port", "0"];
+	return start(name, [ORION, "broker", ...where, "--data", join(folder, name), "--json"]);
+};
+
+const alive = async ({ name, socket, child }: Service, signs: number): Promise<void> => {
+	const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+	await until(`${name} gives ${signs} signs of life`, () => (socket.signs >= signs || hasEnded() ? true : undefined), 60_000);
+	expect({ name, code: child.exitCode, signal: child.signalCode }).toEqual({ name, code: null, signal: null });
+};
+
+const isFrozen = ({ child }: Service): true | undefined => (/\) [Tt] /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8")) ? true : undefined);
+
+/** Whatever was on its way is given time, then many signs of one that lives: none of these give any. */
+const areSilent = async (frozen: readonly Service[], reference: Service): Promise<void> => {
+	await alive(reference, reference.socket.signs + SETTLING_SIGNS);
+	const before = frozen.map(({ socket }) => socket.signs);
+	await alive(reference, reference.socket.signs + SIGNS);
+	frozen.forEach(({ name, socket, child }, at) => {
+		const given = socket.signs - (before[at] ?? 0);
+		expect({ name, silent: given <= SIGNS_ON_THEIR_WAY, code: child.exitCode }).toEqual({ name, silent: true, code: null });
+	});
+};
+
+test("HARM-116 ready, signs of life, none while frozen, again when it goes on, and the end is said", async () => {
+	const all = [await core("core"), await broker("broker"), await agent("agent"), await actuator("actuator")];
+	const reference = await actuator("reference");
+	for (const service of [...all, reference]) {
+		await alive(service, 2);
+		expect(service.socket.words[0]).toBe("READY=1");
+	}
+	for (const { child } of all) child.kill("SIGSTOP");
+	for (const service of all) await until(`${service.name} is frozen`, () => isFrozen(service));
+	await areSilent(all, reference);
+	for (const { child } of all) child.kill("SIGCONT");
+	for (const service of all) await alive(service, service.socket.signs + SIGNS_ON_THEIR_WAY + 1);
+	for (const { name, child, socket } of all) {
+		const exited = once(child, "exit");
+		child.kill("SIGTERM");
+		expect({ name, code: (await exited)[0] }).toEqual({ name, code: 0 });
+		await until(`${name} said that it ends`, () => (socket.words.at(-1) === "STOPPING=1" ? true : undefined));
+	}
+});
+
+test("HARM-116 a blocked loop gives no sign although its process lives", async () => {
+	const all = [await core("core"), await broker("broker"), await agent("agent"), await actuator("actuator")];
+	const reference = await actuator("reference");
+	for (const service of [...all, reference]) await alive(service, 1);
+	// One after the other: four that turn for ever would leave a small machine no time.
+	for (const service of all) {
+		service.child.kill("SIGUSR2");
+		await until(`${service.name} is blocked`, () => (existsSync(service.blockedFile) ? true : undefined));
+		await areSilent([service], reference);
+		const exited = once(service.child, "exit");
+		service.child.kill("SIGKILL");
+		await exited;
+	}
+});
