@@ -61,6 +61,7 @@ export const openTelegram = async (core: Core, world: World, settings: Settings,
 		clock: world.clock,
 		timers: world.timers,
 		admins: settings.admins ?? [],
+		bot: token.split(":")[0] ?? "",
 		asksPerHour: settings.asksPerHour ?? ASKS_PER_HOUR,
 	});
 	await channel.start();

@@ -3,12 +3,13 @@ import type { RecordTypes } from "../../contracts/envelope.ts";
 import { type Fault, fail, fault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { Approval, EngineState } from "../state.ts";
-import type { Journal } from "./journal.ts";
+import { type Journal, noteOnce } from "./journal.ts";
 import type { ApprovalAnswer, ApprovalDesk } from "./ports.ts";
 import type { World } from "./world.ts";
 
 interface Parts {
-	readonly journal: Pick<Journal, "tick" | "note" | "read">;
+	readonly journal: Pick<Journal, "append" | "tick" | "note" | "read">;
+	readonly mesh: string;
 	/** Decides on everything that is durable, and then knows what is so. */
 	readonly state: () => EngineState;
 	readonly idle: () => Promise<void>;
@@ -48,8 +49,8 @@ const refusalOf = async ({ journal }: Parts, position: number): Promise<Refused 
 	return undefined;
 };
 
-const decide = async (parts: Parts, answer: ApprovalAnswer): ReturnType<ApprovalDesk["decideApproval"]> => {
-	const { journal, state, idle, world } = parts;
+const decide = async (parts: Parts, answer: ApprovalAnswer, id: string | undefined): ReturnType<ApprovalDesk["decideApproval"]> => {
+	const { journal, mesh, state, idle, world } = parts;
 	const found = findApproval(state(), answer.approval);
 	// An id that was never asked is answered by a record too; the beginning of one is not.
 	if (!found.ok && !WHOLE_ID.test(answer.approval)) return found;
@@ -60,15 +61,18 @@ const decide = async (parts: Parts, answer: ApprovalAnswer): ReturnType<Approval
 	const data = { approval, verdict, by, via, ...(boundHash === undefined ? {} : { boundHash }), ...(why === undefined ? {} : { why }) };
 	// Deadlines are held to the moment of the answer, not to the newest clock record before it.
 	await journal.tick();
-	const position = await journal.note(sourceOf(via), "dev.orion.approval.decided.v1", data, approval);
+	const [source, type] = [sourceOf(via), "dev.orion.approval.decided.v1"] as const;
+	const position = await (id === undefined
+		? journal.note(source, type, data, approval)
+		: noteOnce(journal, { id, source, type, subject: approval, mesh, data }));
 	await idle();
 	for (let look = 0; look < LOOKS_MAX && state().approvals[approval]?.status === "answered"; look++) {
 		await new Promise<void>((resolve) => world.timers.after(LOOK_EVERY_MS, resolve));
 		await idle();
 	}
-	const refused = await refusalOf(parts, position);
+	const refused = position === undefined ? undefined : await refusalOf(parts, position);
 	if (refused !== undefined) return { ok: false, fault: faultOf(refused) };
-	return ok({ approval, status: state().approvals[approval]?.status ?? "void", position });
+	return ok({ approval, status: state().approvals[approval]?.status ?? "void", position: position ?? 0 });
 };
 
 const undo = async (parts: Parts, order: RecordTypes["dev.orion.approval.undone.v1"]): ReturnType<ApprovalDesk["undoApproval"]> => {
@@ -83,7 +87,7 @@ const undo = async (parts: Parts, order: RecordTypes["dev.orion.approval.undone.
 };
 
 export const approvalDesk = (parts: Parts): ApprovalDesk => ({
-	decideApproval: (answer) => decide(parts, answer),
+	decideApproval: (answer, id) => decide(parts, answer, id),
 	undoApproval: (order) => undo(parts, order),
 	sawApproval: async (named, by, via) => {
 		const found = findApproval(parts.state(), named);

@@ -248,7 +248,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		quarantine: quarantineOf(parts),
 		signAudit: () => parts.audit.sign(),
 		...nodeDesk(parts),
-		...approvalDesk({ journal, state: () => shell.state, idle: () => shell.idle(), world }),
+		...approvalDesk({ journal, mesh: options.mesh, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),
 	};
 };

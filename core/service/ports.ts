@@ -93,8 +93,14 @@ type Decided = RecordTypes["dev.orion.approval.decided.v1"];
 export type ApprovalAnswer = Decided;
 
 export interface ApprovalDesk {
-	/** Resolves when it is known what came of it. Faults: NOT_FOUND, AMBIGUOUS, APPROVAL_OVER, APPROVAL_REFUSED. */
-	decideApproval(answer: ApprovalAnswer): Promise<Result<{ readonly approval: string; readonly status: Approval["status"]; readonly position: number }>>;
+	/**
+	 * Resolves when it is known what came of it. Faults: NOT_FOUND, AMBIGUOUS, APPROVAL_OVER, APPROVAL_REFUSED.
+	 * `id`: of the record, where the same answer may come twice; the second time it is told what came of the first (position 0).
+	 */
+	decideApproval(
+		answer: ApprovalAnswer,
+		id?: string,
+	): Promise<Result<{ readonly approval: string; readonly status: Approval["status"]; readonly position: number }>>;
 	/** A person takes back what was approved and done, with the action that the policy names for it. Faults: as above. */
 	undoApproval(
 		order: RecordTypes["dev.orion.approval.undone.v1"],

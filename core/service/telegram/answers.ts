@@ -1,10 +1,11 @@
 // Decides what a tap or a command of a person leads to: who may, whether the button is the newest and genuine, and what is said back.
+import { derivedId } from "../../../contracts/digest.ts";
 import type { Fault } from "../../../contracts/errors.ts";
 import { sayFault } from "../../../contracts/errors.ts";
 import { parseDuration, sayDuration } from "../../../contracts/time.ts";
 import type { Level } from "../../policy.ts";
 import type { Asks } from "./asks.ts";
-import type { KeptChat } from "./kept-chat.ts";
+import type { KeptChat, Shown } from "./kept-chat.ts";
 import type { Ask, ChatDesk } from "./ports.ts";
 import type { Update } from "./sender.ts";
 import { isGenuine, readTap } from "./taps.ts";
@@ -62,7 +63,7 @@ export class Answers {
 	}
 
 	/** A tap of an admin. */
-	async tap({ chat, data, message, user, name }: Tap): Promise<Reply> {
+	async tap({ id, chat, data, message, user, name }: Tap): Promise<Reply> {
 		const { kept, asks } = this.#options;
 		const handle = readTap(data);
 		if (handle === undefined) return { say: "This button is not one of mine.", refused: "forged" };
@@ -73,7 +74,7 @@ export class Answers {
 		if (!isGenuine(kept.key, handle, chat, shown.boundHash)) return { say: "This button is not one of mine.", refused: "forged", approval };
 		if (shown.message !== message) {
 			// One that was sent just before a crash, or an old one: it loses its buttons now.
-			asks.strip(chat, message, approval);
+			await asks.strip({ approval, chat, message });
 			return { say: "This ask was shown again below: answer there.", refused: "another-message", approval };
 		}
 		if (ask.status !== "open") {
@@ -88,22 +89,29 @@ export class Answers {
 				await asks.turn(shown, ask, "ask");
 				return { say: "Nothing was decided.", approval };
 			case "snooze":
-				return { say: `I come back to it once, in ${sayDuration(await asks.snooze(shown, ask))}. It expires all the same.`, approval };
+				return this.#snooze(shown, ask);
 			case "details":
 				return this.#details(ask);
 			case "confirm":
 				// A confirmation is worth what was shown before it: from any other stage it is an old button.
 				if (shown.stage !== "confirm") return { say: "Tap Approve first.", refused: "used", approval };
-				return this.#decide(ask, shown.boundHash, "approve", user, name);
+				return this.#decide(ask, shown.boundHash, "approve", { id, user, name });
 			case "deny":
-				return this.#decide(ask, shown.boundHash, "deny", user, name);
+				return this.#decide(ask, shown.boundHash, "deny", { id, user, name });
 		}
 	}
 
-	async #decide(ask: Ask, boundHash: string, verdict: "approve" | "deny", user: number, name: string): Promise<Reply> {
+	async #snooze(shown: Shown, ask: Ask): Promise<Reply> {
+		const { approval } = ask;
+		const inMs = await this.#options.asks.snooze(shown, ask);
+		if (inMs === undefined) return { say: "I came back to it once. It expires as it says.", approval };
+		return { say: `I come back to it once, in ${sayDuration(inMs)}. It expires all the same.`, approval };
+	}
+
+	async #decide(ask: Ask, boundHash: string, verdict: "approve" | "deny", { id: update, user, name }: Pick<Tap, "id" | "user" | "name">): Promise<Reply> {
 		const { desk, asks } = this.#options;
 		const { approval } = ask;
-		const decided = await desk.decide({ approval, verdict, boundHash, by: personOf(user, name) });
+		const decided = await desk.decide({ approval, verdict, boundHash, by: personOf(user, name), id: derivedId(`telegram ${update}\n${approval}`, 0) });
 		await asks.sync();
 		if (!decided.ok) return refusedByCore(decided.fault, approval);
 		const end = decided.value.end;
@@ -117,7 +125,7 @@ export class Answers {
 	}
 
 	/** A command of an admin. */
-	async command({ text, user, name, chat }: Text): Promise<Reply> {
+	async command({ id, text, user, name, chat }: Text): Promise<Reply> {
 		const { desk } = this.#options;
 		const [word = "", ...rest] = text.trim().split(/\s+/);
 		const argument = rest.join(" ");
@@ -131,7 +139,7 @@ export class Answers {
 			case "/approve":
 				return this.#showAgain(argument, chat);
 			case "/deny":
-				return this.#deny(argument, user, name);
+				return this.#deny(argument, { id, user, name });
 			case "/mute":
 				return this.#mute(argument, user);
 			case "/level":
@@ -173,11 +181,11 @@ export class Answers {
 		return { say: "Here it is again; answer with its buttons.", approval: ask.approval };
 	}
 
-	async #deny(id: string, user: number, name: string): Promise<Reply> {
-		const ask = this.#find(id);
+	async #deny(named: string, person: Pick<Text, "id" | "user" | "name">): Promise<Reply> {
+		const ask = this.#find(named);
 		if ("say" in ask) return ask;
 		if (ask.status !== "open") return { say: OVER[ask.status], refused: "over", approval: ask.approval };
-		return this.#decide(ask, ask.boundHash, "deny", user, name);
+		return this.#decide(ask, ask.boundHash, "deny", person);
 	}
 
 	async #mute(text: string, user: number): Promise<Reply> {

@@ -1,6 +1,6 @@
 // Connects the asks of the mesh to messages in the admins' chats: sent, counted down, reminded of, and ended without buttons, whatever happened in between.
 import type { Clock } from "../../../contracts/time.ts";
-import type { KeptChat, Shown } from "./kept-chat.ts";
+import type { KeptChat, Shown, Stale } from "./kept-chat.ts";
 import type { ChatOutbox } from "./outbox.ts";
 import type { Ask, BotApi, ChatDesk, Keyboard } from "./ports.ts";
 import { tapData, type Verb } from "./taps.ts";
@@ -21,6 +21,7 @@ const HOUR_MS = 3_600_000;
 /** The last words of a message are worth trying for this long. */
 const END_WITHIN_MS = 24 * HOUR_MS;
 const REMIND_BEFORE_MS = 120_000;
+const STALE_MAX = 200;
 
 const LABELS: Readonly<Record<Verb, string>> = {
 	approve: "Approve",
@@ -54,9 +55,15 @@ export class Asks {
 		return stage === "ended" ? endText(ask) : stage === "confirm" ? confirmText(ask) : askText(ask);
 	}
 
-	/** What was on its way when the process ended may have arrived or not: it is shown anew, and the first tap on the other one takes its buttons away. */
-	begin(): Promise<void> {
-		return this.#options.kept.change((state) => ({ ...state, shown: state.shown.filter(({ message, stage }) => message !== 0 || stage === "ended") }));
+	/**
+	 * What was on its way when the process ended is said again: a message without a number never got buttons, so it is sent anew;
+	 * one with a number is made to read as it should.
+	 */
+	async begin(): Promise<void> {
+		const { kept } = this.#options;
+		await kept.change((state) => ({ ...state, shown: state.shown.filter(({ message, stage }) => message !== 0 || stage === "ended") }));
+		for (const shown of kept.state.shown) if (shown.due === true) this.#edit(shown, END_WITHIN_MS);
+		for (const stale of kept.state.stale ?? []) this.#unbutton(stale);
 	}
 
 	/** Level-triggered: compares what is asked with what is shown, and says the difference. Called whenever either may have changed. */
@@ -64,12 +71,14 @@ export class Asks {
 		const { desk, kept, admins } = this.#options;
 		const asks = new Map(desk.asks().map((ask) => [ask.approval, ask]));
 		const allowed = new Set(admins());
-		for (const shown of kept.state.shown) {
-			if (shown.stage === "ended" && shown.message === 0) continue;
-			const ask = asks.get(shown.approval);
-			if (ask !== undefined && (ask.status !== "open" || !allowed.has(shown.chat))) await this.#end(shown, ask);
+		for (const { approval, chat } of kept.state.shown) {
+			// As it is now: a tap may have changed it while another message was dealt with.
+			const shown = kept.shown(approval, chat);
+			if (shown === undefined || (shown.stage === "ended" && shown.message === 0)) continue;
+			const ask = asks.get(approval);
+			if (ask !== undefined && (ask.status !== "open" || !allowed.has(chat))) await this.#end(shown, ask);
 			else if (ask === undefined && shown.stage !== "ended") await this.#forget(shown);
-			else if (ask !== undefined && shown.stage !== "ended") await this.#remind(shown, ask);
+			else if (ask !== undefined && shown.stage !== "ended") await this.#goOn(shown, ask);
 		}
 		const open = [...asks.values()].filter(({ status }) => status === "open");
 		for (const chat of allowed) await this.#offer(chat, open);
@@ -83,7 +92,7 @@ export class Asks {
 		const unseen = open.filter(({ approval }) => kept.shown(approval, chat) === undefined);
 		const sent = kept.state.shown.filter((shown) => shown.chat === chat && nowMs - shown.askedEngineMs < HOUR_MS).length;
 		const now = unseen.slice(0, Math.max(0, asksPerHour - sent));
-		for (const ask of now) await this.show(ask, chat);
+		for (const ask of now) if (kept.shown(ask.approval, chat) === undefined) await this.show(ask, chat);
 		const rest = unseen.slice(now.length);
 		if (rest.length > 0) this.#digest(chat, rest);
 	}
@@ -101,50 +110,76 @@ export class Asks {
 
 	/** Shows an ask in a chat in a new message; one that showed it before loses its buttons. */
 	async show(ask: Ask, chat: number): Promise<void> {
-		const { api, desk, kept, outbox, clock } = this.#options;
+		const { desk, kept, outbox, clock } = this.#options;
 		const before = kept.shown(ask.approval, chat);
-		if (before !== undefined && before.message !== 0 && before.stage !== "ended") this.strip(before.chat, before.message, before.approval);
 		const { approval, boundHash } = ask;
-		const shown: Shown = { approval, chat, message: 0, boundHash, stage: "ask", text: "", askedEngineMs: desk.engineMs() };
-		await kept.show(shown);
+		const { remindAtEngineMs, reminded } = before ?? {};
+		const again = { ...(remindAtEngineMs === undefined ? {} : { remindAtEngineMs }), ...(reminded === undefined ? {} : { reminded }) };
+		const shown: Shown = { approval, chat, message: 0, boundHash, stage: "ask", text: "", askedEngineMs: desk.engineMs(), ...again };
+		const replaced = kept.show(shown);
+		if (before !== undefined && before.message !== 0 && before.stage !== "ended") await this.strip(before);
+		await replaced;
 		outbox.put({
 			key: `ask ${approval} ${chat}`,
 			chat,
 			// Nothing is delivered after it expired.
 			untilMs: clock.now() + ask.decideInMs,
-			say: async (signal) => {
-				const newest = desk.asks().find((each) => each.approval === approval);
-				if (newest?.status !== "open") return;
-				const picture = await desk.picture(approval);
-				if (picture !== undefined) await api.sendPicture(chat, picture.png, picture.caption, signal);
-				if (!fits(newest)) await api.sendFile(chat, `${approval}.txt`, new TextEncoder().encode(wholeAsk(newest)), "All of what is asked", signal);
-				const text = askText(newest);
-				const message = await api.send(chat, text, this.#keyboard(shown), signal);
-				await kept.show({ ...shown, message, text });
-				await desk.saw(approval, `telegram:${chat}`);
-			},
+			say: (signal) => this.#send(shown, signal),
 		});
+	}
+
+	/** In two steps, each of which may be repeated: a message gets its buttons when its number is on disk, so none with buttons is ever forgotten. */
+	async #send(asked: Shown, signal: AbortSignal): Promise<void> {
+		const { desk, kept } = this.#options;
+		const { approval, chat } = asked;
+		const ask = desk.asks().find((each) => each.approval === approval);
+		const now = kept.shown(approval, chat);
+		if (ask?.status !== "open" || now?.stage !== "ask" || now.askedEngineMs !== asked.askedEngineMs) return;
+		if (now.message === 0) {
+			const text = askText(ask);
+			const message = await this.#sendAll(ask, chat, text, signal);
+			const then = kept.shown(approval, chat);
+			// Shown again or over meanwhile: what was sent just now has no buttons, and gets none.
+			if (then !== now) return;
+			await kept.show({ ...now, message, text, due: true });
+			await desk.saw(approval, `telegram:${chat}`);
+		}
+		const sent = kept.shown(approval, chat);
+		if (sent !== undefined && sent.message !== 0) await this.#write(sent, signal);
+	}
+
+	/** The ask with what belongs to it: its picture, and a file for what does not fit. Resolves with the message's number. */
+	async #sendAll(ask: Ask, chat: number, text: string, signal: AbortSignal): Promise<number> {
+		const { api, desk } = this.#options;
+		const picture = await desk.picture(ask.approval);
+		if (picture !== undefined) await api.sendPicture(chat, picture.png, picture.caption, signal);
+		if (!fits(ask)) await api.sendFile(chat, `${ask.approval}.txt`, new TextEncoder().encode(wholeAsk(ask)), "All of what is asked", signal);
+		return api.send(chat, text, [], signal);
+	}
+
+	/** Makes the message read as it should, and keeps that it does. */
+	async #write(shown: Shown, signal: AbortSignal): Promise<void> {
+		const { api, kept } = this.#options;
+		await api.edit(shown.chat, shown.message, shown.text, this.#keyboard(shown), signal);
+		if (kept.shown(shown.approval, shown.chat) !== shown) return;
+		const { due: _done, ...rest } = shown;
+		await kept.show(rest);
 	}
 
 	/** The message changes its stage, if it still shows this ask. */
 	async turn(shown: Shown, ask: Ask, stage: Shown["stage"]): Promise<void> {
 		const text = this.#textOf(ask, stage);
 		if (shown.stage === stage && shown.text === text) return;
-		const next: Shown = { ...shown, stage, text };
+		const next: Shown = { ...shown, stage, text, due: true };
 		await this.#options.kept.show(next);
 		this.#edit(next, stage === "ended" ? END_WITHIN_MS : ask.decideInMs);
 	}
 
 	#edit(shown: Shown, withinMs: number): void {
-		const { api, outbox, clock } = this.#options;
+		const { outbox, clock } = this.#options;
 		if (shown.message === 0) return;
-		const { approval, chat, message, text } = shown;
-		outbox.put({
-			key: `ask ${approval} ${chat}`,
-			chat,
-			untilMs: clock.now() + withinMs,
-			say: (signal) => api.edit(chat, message, text, this.#keyboard(shown), signal),
-		});
+		const { approval, chat } = shown;
+		outbox.put({ key: `ask ${approval} ${chat}`, chat, untilMs: clock.now() + withinMs, say: (signal) => this.#write(shown, signal) });
 	}
 
 	async #end(shown: Shown, ask: Ask): Promise<void> {
@@ -159,32 +194,58 @@ export class Asks {
 	/** An ask that is so old that the mesh does not list it any more. */
 	async #forget(shown: Shown): Promise<void> {
 		const text = `This is over. <i>${shown.approval}</i>`;
-		const next: Shown = { ...shown, stage: "ended", text };
+		const next: Shown = { ...shown, stage: "ended", text, due: true };
 		await this.#options.kept.show(next);
 		this.#edit(next, END_WITHIN_MS);
 	}
 
-	/** Takes the buttons of a message away. */
-	strip(chat: number, message: number, approval: string): void {
-		const { api, outbox, clock } = this.#options;
-		const say = (signal: AbortSignal): Promise<void> => api.edit(chat, message, `Shown again below. <i>${approval}</i>`, [], signal);
+	/** Takes the buttons of a message away, and is kept until that is done. */
+	async strip({ approval, chat, message }: Stale): Promise<void> {
+		const stale = { approval, chat, message };
+		const isSame = (each: Stale) => each.chat === chat && each.message === message;
+		const written = this.#options.kept.change((state) => ({
+			...state,
+			stale: [...(state.stale ?? []).filter((each) => !isSame(each)), stale].slice(-STALE_MAX),
+		}));
+		this.#unbutton(stale);
+		await written;
+	}
+
+	#unbutton({ approval, chat, message }: Stale): void {
+		const { api, outbox, clock, kept } = this.#options;
+		const say = async (signal: AbortSignal): Promise<void> => {
+			await api.edit(chat, message, `Shown again below. <i>${approval}</i>`, [], signal);
+			await kept.change((state) => ({ ...state, stale: (state.stale ?? []).filter((each) => each.chat !== chat || each.message !== message) }));
+		};
 		outbox.put({ key: `strip ${chat} ${message}`, chat, untilMs: clock.now() + END_WITHIN_MS, say });
 	}
 
-	/** Asked to come back to it: once, before it expires, and that changes nothing about when it does. */
-	async snooze(shown: Shown, ask: Ask): Promise<number> {
+	/** Asked to come back to it: once, before it expires, and that changes nothing about when it does. How long until then, milliseconds; undefined: it was. */
+	async snooze(shown: Shown, ask: Ask): Promise<number | undefined> {
+		const { desk, kept } = this.#options;
+		if (shown.reminded === true) return undefined;
 		const inMs = Math.max(0, Math.min(ask.decideInMs / 2, ask.decideInMs - REMIND_BEFORE_MS));
-		const remindAtEngineMs = this.#options.desk.engineMs() + (inMs === 0 ? ask.decideInMs / 2 : inMs);
-		await this.#options.kept.show({ ...shown, remindAtEngineMs });
-		return remindAtEngineMs - this.#options.desk.engineMs();
+		const remindAtEngineMs = shown.remindAtEngineMs ?? desk.engineMs() + (inMs === 0 ? ask.decideInMs / 2 : inMs);
+		await kept.show({ ...shown, remindAtEngineMs });
+		return Math.max(0, remindAtEngineMs - desk.engineMs());
 	}
 
-	async #remind(shown: Shown, ask: Ask): Promise<void> {
-		const { api, desk, kept, outbox, clock } = this.#options;
-		if (shown.remindAtEngineMs === undefined || shown.remindAtEngineMs > desk.engineMs()) return;
+	/** An open ask: its countdown is written anew, and it is come back to where a person wanted that. */
+	async #goOn(shown: Shown, ask: Ask): Promise<void> {
+		const { desk, kept } = this.#options;
+		if (shown.remindAtEngineMs === undefined || shown.remindAtEngineMs > desk.engineMs()) return this.#count(shown, ask);
 		const { remindAtEngineMs: _done, ...rest } = shown;
-		await kept.show(rest);
-		const { chat, approval } = shown;
+		const next: Shown = { ...rest, reminded: true };
+		await kept.show(next);
+		this.#remind(next, ask);
+	}
+
+	async #count(shown: Shown, ask: Ask): Promise<void> {
+		if (shown.message !== 0) await this.turn(shown, ask, shown.stage);
+	}
+
+	#remind({ chat, approval }: Shown, ask: Ask): void {
+		const { api, outbox, clock } = this.#options;
 		outbox.put({
 			key: `remind ${approval} ${chat}`,
 			chat,

@@ -21,6 +21,8 @@ export interface ChannelOptions {
 	/** User ids named in orion.yaml. */
 	readonly admins: readonly number[];
 	readonly asksPerHour: number;
+	/** Number of the bot: the part of its token that is no secret. */
+	readonly bot?: string;
 	/** How long one question for updates waits, seconds. */
 	readonly pollSeconds?: number;
 }
@@ -33,6 +35,8 @@ const CONFLICT_RETRY_MS = 30_000;
 /** The countdown of open asks is written anew this often. */
 const ROUND_EVERY_MS = 15_000;
 const REPLY_WITHIN_MS = 120_000;
+/** Less than the week after which the count may begin elsewhere. */
+const COUNTS_FOR_MS = 6 * 24 * 3_600_000;
 const INVITE_FOR_MS = 600_000;
 const INVITE_BYTES = 16;
 
@@ -45,6 +49,14 @@ const SAYS: Readonly<Record<ChatFault["kind"], string>> = {
 	refused: "Telegram refused a message",
 };
 
+type Side = "in" | "tap" | "out" | "kept";
+
+const faultOf = (error: unknown): ChatFault =>
+	error instanceof ChatFault ? error : new ChatFault("refused", error instanceof Error ? error.message : "unknown");
+
+/** Faults of a moment: gone when the next call goes well. */
+const PASSING: readonly ChatFault["kind"][] = ["rate", "down", "conflict"];
+
 const hashOf = (code: string): string => createHash("sha256").update(`orion-invite/1\n${code}`).digest("hex");
 
 export class TelegramChannel {
@@ -55,7 +67,8 @@ export class TelegramChannel {
 	readonly #refusals = new Refusals();
 	readonly #closed = new AbortController();
 	#running: Promise<unknown> = Promise.resolve();
-	readonly #faults = new Map<"in" | "out", ChatFault>();
+	/** By what does not work: asking for updates, answering taps, sending, keeping what is shown. */
+	readonly #faults = new Map<Side, ChatFault>();
 	#username: string | undefined;
 	#stopListening: (() => void) | undefined;
 	#syncing: Promise<void> | undefined;
@@ -74,6 +87,9 @@ export class TelegramChannel {
 	}
 
 	async start(): Promise<void> {
+		const { kept, bot } = this.#options;
+		// Another bot counts its updates from another number.
+		if (bot !== undefined && kept.state.bot !== bot) await kept.change((state) => ({ ...state, bot, update: state.bot === undefined ? state.update : 0 }));
 		await this.#asks.begin();
 		this.#stopListening = this.#options.desk.onChange(() => this.#sync());
 		this.#running = Promise.all([this.#poll(), this.#rounds()]);
@@ -109,12 +125,16 @@ export class TelegramChannel {
 				this.#again = false;
 				await this.#asks.sync();
 			}
-		})().finally(() => {
-			this.#syncing = undefined;
-		});
+			this.#fault("kept", undefined);
+		})()
+			// A full disk, most of the time: the next round tries again.
+			.catch((error: unknown) => this.#fault("kept", faultOf(error)))
+			.finally(() => {
+				this.#syncing = undefined;
+			});
 	}
 
-	#fault(side: "in" | "out", found: ChatFault | undefined): void {
+	#fault(side: Side, found: ChatFault | undefined): void {
 		if (found === undefined) this.#faults.delete(side);
 		else this.#faults.set(side, found);
 		const [worst] = this.#faults.values();
@@ -149,12 +169,12 @@ export class TelegramChannel {
 	}
 
 	async #poll(): Promise<void> {
-		const { api, kept, pollSeconds = POLL_SECONDS } = this.#options;
+		const { api, pollSeconds = POLL_SECONDS } = this.#options;
 		let retryMs = FIRST_RETRY_MS;
 		while (!this.#closed.signal.aborted) {
 			try {
-				const updates = await api.updates(kept.state.update + 1, pollSeconds, this.#closed.signal);
-				this.#fault("in", undefined);
+				const updates = await api.updates(await this.#nextUpdate(), pollSeconds, this.#closed.signal);
+				this.#reached();
 				retryMs = FIRST_RETRY_MS;
 				for (const raw of updates) await this.#take(raw);
 			} catch (error) {
@@ -167,18 +187,38 @@ export class TelegramChannel {
 		}
 	}
 
-	/** One update, once: it counts as begun before anything is done about it, so a replay after a crash does nothing. */
+	/** Telegram answers: what went wrong for a moment, and what nothing waits for any more, is over. */
+	#reached(): void {
+		this.#fault("in", undefined);
+		this.#fault("tap", undefined);
+		const out = this.#faults.get("out");
+		if (out !== undefined && this.#outbox.waiting === 0 && PASSING.includes(out.kind)) this.#fault("out", undefined);
+	}
+
+	/** The number from which on updates are asked for. After a week without any, Telegram counts from wherever it likes. */
+	async #nextUpdate(): Promise<number> {
+		const { kept, desk } = this.#options;
+		const { update, updateEngineMs } = kept.state;
+		if (update !== 0 && updateEngineMs !== undefined && desk.engineMs() - updateEngineMs > COUNTS_FOR_MS)
+			await kept.change((state) => ({ ...state, update: 0, updateEngineMs: desk.engineMs() }));
+		return kept.state.update + 1;
+	}
+
+	/** One update: it is dealt with when what it led to is durable, so one that a crash interrupted comes again; answers have ids, and count once. */
 	async #take(raw: unknown): Promise<void> {
-		const { kept } = this.#options;
+		const { kept, desk } = this.#options;
 		const update = readUpdate(raw);
 		if (update === undefined || update.id <= kept.state.update) return;
-		await kept.change((state) => ({ ...state, update: update.id }));
 		try {
 			await this.#answer(update);
 		} catch (error) {
-			// One update that cannot be answered must not keep the others waiting.
-			this.#fault("in", error instanceof ChatFault ? error : new ChatFault("refused", error instanceof Error ? error.message : "unknown"));
+			// One update that cannot be answered must not keep the others waiting; who sent it is told.
+			this.#fault("in", faultOf(error));
+			const text = "That could not be done just now. See what is so with /status before you try again, or use: orion approvals";
+			if (update.kind === "tap") this.#tapSaid(update.tap, text);
+			else if (update.kind === "text" && this.#admins().includes(update.user)) this.#say(update.chat, update.id, { say: text });
 		}
+		await kept.change((state) => ({ ...state, update: update.id, updateEngineMs: desk.engineMs() }));
 	}
 
 	async #answer(update: Update): Promise<void> {
@@ -195,8 +235,8 @@ export class TelegramChannel {
 		const reply = update.kind === "tap" ? await this.#answers.tap(update) : await this.#answers.command(update);
 		if (reply.refused !== undefined && reply.refused !== "refused-by-core") await this.#refuse(reply.refused, update, reply.approval);
 		if (update.kind === "tap") await this.#tapSaid(update.tap, reply.say);
-		else this.#say(update.chat, reply);
-		if (reply.file !== undefined) this.#file(update.chat, reply.file);
+		else this.#say(update.chat, update.id, reply);
+		if (reply.file !== undefined) this.#file(update.chat, update.id, reply.file);
 	}
 
 	#tapSaid(tap: string | undefined, text: string): void {
@@ -204,25 +244,25 @@ export class TelegramChannel {
 		const { api } = this.#options;
 		// Taps are answered beside the queue: a person looks at a turning wheel meanwhile.
 		void api.answerTap(tap, text, AbortSignal.any([this.#closed.signal, AbortSignal.timeout(10_000)])).catch((error: unknown) => {
-			if (error instanceof ChatFault && error.kind !== "gone") this.#fault("out", error);
+			if (error instanceof ChatFault && error.kind !== "gone") this.#fault("tap", error);
 		});
 	}
 
-	#say(chat: number, { say }: Reply): void {
+	#say(chat: number, update: number, { say }: Reply): void {
 		const { api, clock } = this.#options;
-		const key = `reply ${chat} ${this.#options.kept.state.update}`;
+		const key = `reply ${chat} ${update}`;
 		this.#outbox.put({ key, chat, untilMs: clock.now() + REPLY_WITHIN_MS, say: async (signal) => void (await api.send(chat, say, [], signal)) });
 	}
 
-	#file(chat: number, { name, text }: { readonly name: string; readonly text: string }): void {
+	#file(chat: number, update: number, { name, text }: { readonly name: string; readonly text: string }): void {
 		const { api, clock } = this.#options;
 		const bytes = new TextEncoder().encode(visible(text));
-		const key = `file ${chat} ${this.#options.kept.state.update}`;
+		const key = `file ${chat} ${update}`;
 		this.#outbox.put({ key, chat, untilMs: clock.now() + REPLY_WITHIN_MS, say: (signal) => api.sendFile(chat, name, bytes, name, signal) });
 	}
 
 	/** `/start CODE` of an invitation that is open makes its sender an admin. True if the text was one, good or not. */
-	async #bind({ text, user, name, chat }: Extract<Update, { readonly kind: "text" }>): Promise<boolean> {
+	async #bind({ id, text, user, name, chat }: Extract<Update, { readonly kind: "text" }>): Promise<boolean> {
 		const code = /^\/start\s+([A-Za-z0-9_-]{8,64})$/.exec(text.trim())?.[1];
 		if (code === undefined) return false;
 		const { desk, kept } = this.#options;
@@ -230,15 +270,10 @@ export class TelegramChannel {
 		const invite = kept.state.invites.find((each) => each.hash === hash && each.untilEngineMs > desk.engineMs());
 		if (invite === undefined) {
 			await this.#refuse("invite-unknown", { user, name });
-			if (this.#admins().includes(user)) this.#say(chat, { say: "This invitation is used or over. A new one: orion approvals invite" });
+			if (this.#admins().includes(user)) this.#say(chat, id, { say: "This invitation is used or over. A new one: orion approvals invite" });
 			return true;
 		}
 		const admin = { user, name, configured: false };
-		await kept.change((state) => ({
-			...state,
-			invites: state.invites.filter((each) => each !== invite),
-			invited: [...state.invited.filter((each) => each.user !== user), admin],
-		}));
 		await desk.record("dev.orion.chat.bound.v1", {
 			channel: "telegram",
 			user: String(user),
@@ -246,7 +281,13 @@ export class TelegramChannel {
 			invite: hash.slice(0, 16),
 			by: invite.by,
 		});
-		this.#say(chat, { say: `Welcome, ${safe(name)}. You may answer asks here from now on. /help says what else.` });
+		// The record first: nobody answers here of whom the log does not know.
+		await kept.change((state) => ({
+			...state,
+			invites: state.invites.filter((each) => each.hash !== hash),
+			invited: [...state.invited.filter((each) => each.user !== user), admin],
+		}));
+		this.#say(chat, id, { say: `Welcome, ${safe(name)}. You may answer asks here from now on. /help says what else.` });
 		this.#sync();
 		return true;
 	}

@@ -29,14 +29,30 @@ export interface Shown {
 	readonly text: string;
 	readonly askedEngineMs: number;
 	readonly remindAtEngineMs?: number;
+	/** It was come back to; that happens once. */
+	readonly reminded?: true;
+	/** The message does not read so yet, as far as is known. */
+	readonly due?: true;
+}
+
+/** A message that was shown again further down and whose buttons were not taken away yet. */
+export interface Stale {
+	readonly approval: string;
+	readonly chat: number;
+	readonly message: number;
 }
 
 export interface ChatState {
-	/** The newest update that was begun; it and those before are never acted on again. */
+	/** The newest update that was dealt with, and whatever it led to is durable; it and those before are never acted on again. */
 	readonly update: number;
+	/** Engine time of it: a bot that nobody wrote to for a week counts its updates from another number. */
+	readonly updateEngineMs?: number;
+	/** Number of the bot that counts them. */
+	readonly bot?: string;
 	readonly invited: readonly Admin[];
 	readonly invites: readonly Invite[];
 	readonly shown: readonly Shown[];
+	readonly stale?: readonly Stale[];
 	/** Engine time until which no asks are sent, by user. */
 	readonly muted: readonly { readonly user: number; readonly untilEngineMs: number }[];
 }
@@ -78,8 +94,15 @@ const readState = async (files: KeptFiles): Promise<ChatState> => {
 	const text = await files.read(FILE);
 	if (text === undefined) return EMPTY;
 	const value = parse(FILE, text);
+	const { stale } = value;
 	const lists = [value["invited"], value["invites"], value["shown"], value["muted"]];
-	if (value["schema"] !== "orion.telegram/1" || typeof value["update"] !== "number" || !lists.every(Array.isArray)) throw damaged(FILE);
+	if (
+		value["schema"] !== "orion.telegram/1" ||
+		typeof value["update"] !== "number" ||
+		!lists.every(Array.isArray) ||
+		!(stale === undefined || Array.isArray(stale))
+	)
+		throw damaged(FILE);
 	return value as unknown as ChatState;
 };
 
@@ -111,7 +134,8 @@ export class KeptChat {
 		const tooOld = new Set(ended.slice(0, Math.max(0, ended.length - SHOWN_MAX)));
 		this.#state = { ...next, shown: next.shown.filter((shown) => !tooOld.has(shown)) };
 		const text = `${JSON.stringify({ schema: "orion.telegram/1", ...this.#state })}\n`;
-		this.#writing = this.#writing.then(() => this.#files.write(FILE, text, "secret"));
+		// Each text is the whole: one that a full disk refused holds up none that follows.
+		this.#writing = this.#writing.catch(() => undefined).then(() => this.#files.write(FILE, text, "secret"));
 		return this.#writing;
 	}
 

@@ -81,11 +81,11 @@ export class MeshDesk implements ChatDesk {
 		};
 	}
 
-	async decide({ approval, verdict, boundHash, by, why: reason }: Parameters<ChatDesk["decide"]>[0]): Promise<Result<{ readonly end: string }>> {
+	async decide({ approval, verdict, boundHash, by, why: reason, id }: Parameters<ChatDesk["decide"]>[0]): Promise<Result<{ readonly end: string }>> {
 		const { desk, record } = this.#options;
 		if (!this.#levels.has(approval)) {
 			const said = reason === undefined ? {} : { why: reason };
-			const decided = await desk.decideApproval({ approval, verdict, boundHash, by, via: "telegram", ...said });
+			const decided = await desk.decideApproval({ approval, verdict, boundHash, by, via: "telegram", ...said }, id);
 			return decided.ok ? ok({ end: decided.value.status }) : decided;
 		}
 		const decided = this.#levels.decide(approval, verdict, boundHash, by, this.#now());

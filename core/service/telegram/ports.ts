@@ -83,6 +83,8 @@ export interface ChatDesk {
 		readonly boundHash: string;
 		readonly by: string;
 		readonly why?: string;
+		/** Of the record: what comes again after a crash is answered once. */
+		readonly id: string;
 	}): Promise<Result<{ readonly end: string }>>;
 	saw(approval: string, by: string): Promise<void>;
 	status(): string;

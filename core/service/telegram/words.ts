@@ -48,7 +48,12 @@ const body = (ask: Ask): readonly string[] =>
 		? rowsOf(ask).map(([label, text]) => row(label, text))
 		: [row("Runs", `${ask.name} on ${ask.node}`), "This is too long for a message. All of it is in the file above: <b>read it before you answer.</b>"];
 
-const countdown = (ask: Ask): string => `Decide by <b>${timeOf(ask.decideBy)}</b> (in ${sayDuration(Math.max(0, ask.decideInMs))}). Silence means no.`;
+const MINUTE_MS = 60_000;
+
+/** In whole minutes, because each change of it is an edit of the message. */
+const left = (ms: number): string => (ms < MINUTE_MS ? "less than a minute" : sayDuration(Math.ceil(ms / MINUTE_MS) * MINUTE_MS));
+
+const countdown = (ask: Ask): string => `Decide by <b>${timeOf(ask.decideBy)}</b> (in ${left(ask.decideInMs)}). Silence means no.`;
 
 const identity = (ask: Ask): string => `<i>${safe(ask.approval)} · ${safe(ask.incident)}</i>`;
 
