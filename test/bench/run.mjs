@@ -18,6 +18,14 @@ const GROUPS = [
 		names: ["stop.lan.p99", "stop.local.p99", "cut.lan.p99", "cut.local.p99"],
 		run: async () => (await load("test/bench/stop.ts")).stopFigures(say),
 	},
+	{
+		names: ["robot.ik", "robot.pose", "robot.displacement"],
+		run: async () => (await load("test/bench/robot.ts")).bodyFigures(say),
+	},
+	{
+		names: ["robot.jitter.p99", "agent-dead.freeze", "agent-dead.off"],
+		run: async () => (await load("test/bench/robot.ts")).deadFigures(say),
+	},
 	{ names: ["up.ready", "agent.ready", "agent.rss"], run: async () => (await load("test/bench/processes.ts")).processFigures(say) },
 	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },
 ];

@@ -1,0 +1,100 @@
+// Connects the bench to a robot of real processes: the bundled actuator, the linux-guard, and a bus on which every write is stamped.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RobotLine } from "../../agents/cli/robot-line.ts";
+import type { RobotState } from "../../agents/robot/words.ts";
+import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
+import { until } from "../support/mesh.ts";
+
+const ROOT = process.env["ORION_ROOT"] ?? ".";
+const HEARD_EVERY_MS = 200;
+const RENEW_EVERY_MS = 100;
+const READY_WITHIN_MS = 60_000;
+const TTL_MS = 1_000;
+const BOUNDS = { pathMm: 100_000, timeMs: 600_000 };
+
+export class RobotProcesses {
+	readonly bus = new EmulatedBus();
+	readonly #folder = mkdtempSync(join(tmpdir(), "orion-bench-robot-"));
+	#guard: ChildProcess | undefined;
+	#actuator: ChildProcess | undefined;
+	#line: RobotLine | undefined;
+	#leases = 0;
+
+	get #socket(): string {
+		return join(this.#folder, "guard");
+	}
+
+	static async open(): Promise<RobotProcesses> {
+		const found = new RobotProcesses();
+		const program = join(found.#folder, "linux-guard");
+		execFileSync(process.execPath, [join(ROOT, "build/guard.mjs"), program]);
+		await found.bus.listen(`${found.#socket}.bus`);
+		found.#guard = spawn(program, ["--socket", found.#socket, "--bus", `emulated:${found.#socket}.bus`], { stdio: "ignore" });
+		await until("the guard listens", () => (found.bus.fed > 0 ? true : undefined));
+		await found.#start();
+		return found;
+	}
+
+	async #start(): Promise<void> {
+		this.#line?.close();
+		const args = [join(ROOT, "dist/actuator.js"), "--state", this.#folder, "--policy", join(ROOT, "policies/robots/fnk0052.yaml")];
+		const actuator = spawn(process.execPath, [...args, "--driver", `guard:${this.#socket}`], { stdio: ["ignore", "pipe", "ignore"] });
+		this.#actuator = actuator;
+		let said = "";
+		actuator.stdout.on("data", (piece: Buffer) => {
+			said += piece.toString();
+		});
+		await until("the actuator is ready", () => (actuator.exitCode === null && said.includes('"event":"ready"') ? true : undefined));
+		this.#line = await RobotLine.open(this.#folder);
+	}
+
+	async #ask(request: object): Promise<RobotState> {
+		if (this.#line === undefined) throw new Error("no line to the robot");
+		return this.#line.ask(request);
+	}
+
+	/** Stands up, and walks for this long; begun again whenever a busy machine held it. */
+	async walk(forMs: number): Promise<void> {
+		const heard = setInterval(() => void this.#ask({ verb: "heard" }).catch(() => undefined), HEARD_EVERY_MS);
+		const endMs = performance.now() + READY_WITHIN_MS;
+		let movingSinceMs: number | undefined;
+		try {
+			while (movingSinceMs === undefined || performance.now() - movingSinceMs < forMs) {
+				if (performance.now() > endMs) throw new Error("the robot never walked");
+				const { state, armEpoch, tick } = await this.#ask({ verb: "status" });
+				if (state !== "moving") movingSinceMs = undefined;
+				else movingSinceMs ??= performance.now();
+				if (state !== "moving") this.#leases += 1;
+				const lease = { verb: "lease", id: `bench-${this.#leases}`, holder: "bench", armEpoch, tick, ttlMs: TTL_MS, stride: { yMm: 30 }, ...BOUNDS };
+				const next = { off: { verb: "arm", armEpoch }, hold: { verb: "sit" }, fault: { verb: "release" }, armed: lease, moving: lease }[state];
+				if (next !== undefined) await this.#ask(next).catch(() => undefined);
+				await new Promise((resolve) => setTimeout(resolve, RENEW_EVERY_MS));
+			}
+		} finally {
+			clearInterval(heard);
+		}
+	}
+
+	/** The actuator ends or stands still; milliseconds to the last pulse that changed and to power off. */
+	async strike(signal: "SIGKILL" | "SIGSTOP"): Promise<{ readonly freezeMs: number; readonly offMs: number }> {
+		const beganMs = performance.now();
+		const from = this.bus.events.length;
+		this.#actuator?.kill(signal);
+		const off = await until("power is off", () => this.bus.events.slice(from).find((event) => event.kind === "power" && !event.on));
+		const moved = this.bus.events.slice(from).filter((event) => event.kind === "pulses" && event.pulsesUs.some((pulseUs) => pulseUs > 0));
+		this.#actuator?.kill("SIGKILL");
+		await this.#start();
+		return { freezeMs: Math.max(0, (moved.at(-1)?.atMs ?? beganMs) - beganMs), offMs: off.atMs - beganMs };
+	}
+
+	async close(): Promise<void> {
+		this.#line?.close();
+		this.#actuator?.kill("SIGKILL");
+		this.#guard?.kill("SIGKILL");
+		await this.bus.close();
+		rmSync(this.#folder, { recursive: true, force: true });
+	}
+}
