@@ -159,6 +159,16 @@ const turnThrough = (broker: OpenBroker, { timers }: World, turned: () => void):
 	return () => cancel();
 };
 
+/** What core has goes to the archive, and from there when it is old enough: not for each record. */
+const sweeper = (spool: SegmentsLog, archive: string, { clock }: World, onFatal: (error: unknown) => void): ((upTo: number) => void) => {
+	let swept = 0;
+	return (upTo) => {
+		if (upTo - swept < SWEEP_EVERY_RECORDS) return;
+		swept = upTo;
+		spool.archive(upTo).then(() => sweep(archive, clock.wall()), onFatal);
+	};
+};
+
 /** Rejects with OrionError: USAGE, REDIS_URL, PORT_IN_USE, PORT_REFUSED, and those of the log. */
 export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker> => {
 	const { core, name, mesh, data, host, port, ca, onLine, onFatal } = options;
@@ -168,12 +178,6 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 	const journal = spoolJournal(spool, mesh, world.clock);
 	await noteLosses(spool, journal, name);
 	const intake = new CoreIntake(journal, new Live(world.clock), world);
-	let swept = 0;
-	const moved = (upTo: number): void => {
-		if (upTo - swept < SWEEP_EVERY_RECORDS) return;
-		swept = upTo;
-		spool.archive(upTo).then(() => sweep(join(data, "spool", "archive"), world.clock.wall()), onFatal);
-	};
 	const feed: Feed = new Feed({
 		url: core,
 		...(ca === undefined ? {} : { ca }),
@@ -189,7 +193,7 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 		here: () => ({ nodes: broker.connections().flatMap(({ identity }) => (identity.kind === "node" ? [identity.node] : [])), rows: digest(register.rows()) }),
 		heard: (word) =>
 			hear(word, { broker, register, instance: () => epoch.now, onLine, answer: (id, outcome) => void feed.say({ v: 1, kind: "answer", id, outcome }) }),
-		moved,
+		moved: sweeper(spool, join(data, "spool", "archive"), world, onFatal),
 		notice: (text) => onLine(text ?? "core is listening"),
 		fatal: onFatal,
 	});

@@ -1,6 +1,6 @@
 // Connects the parts of orion-core to each other and to the ports it was given, and answers what the desk is asked.
 import { randomBytes } from "node:crypto";
-import { ENVELOPE_BYTES_MAX, type Envelope, encodeEnvelope, parseEnvelope, type RecordType, type RecordTypes } from "../../contracts/envelope.ts";
+import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
@@ -24,6 +24,7 @@ import { Shell } from "./shell.ts";
 import { acceptSpooled } from "./spooled.ts";
 import { startRecords } from "./start-records.ts";
 import { Stops } from "./stops.ts";
+import { bySomebody, judgeSubmitted, POST_EVENTS, submit } from "./submitted.ts";
 import { Tally } from "./tally.ts";
 import { noteRefusal, type TurnedAway } from "./turned-away.ts";
 import type { World } from "./world.ts";
@@ -119,19 +120,6 @@ interface Parts {
 
 const RECORDS_MAX = 1_000;
 
-/** Submitted by HTTP: the token speaks for this host's operator, so the source is core's or the host's own clients'. */
-const judgeSubmitted = (bytes: Uint8Array, host: string): Result<Envelope> => {
-	if (bytes.byteLength > ENVELOPE_BYTES_MAX) return fail("TOO_LARGE", { bytes: bytes.byteLength, bytesMax: ENVELOPE_BYTES_MAX });
-	const parsed = parseEnvelope(bytes);
-	if (!parsed.ok) return parsed;
-	const { source, type } = parsed.value;
-	const mine = source === "/core/operator" || source === `/nodes/${host}` || source.startsWith(`/nodes/${host}.`) || source.startsWith(`/nodes/${host}/`);
-	if (!mine) return fail("SOURCE_FOREIGN", { source, identity: `the operator of ${host}` });
-	return type.startsWith("dev.orion.alert.") ? parsed : fail("TOPIC_MISMATCH", { type, topic: "POST /events (alerts only)" });
-};
-
-const POST_EVENTS = "POST /events";
-
 /** A message in quarantine is judged by whoever judged it when it came. */
 const quarantineOf = (parts: Parts): Quarantine => {
 	const { options, journal, intake } = parts;
@@ -147,25 +135,6 @@ const quarantineOf = (parts: Parts): Quarantine => {
 		accept: (message) => intake.accept(message),
 		note: (settled) => journal.note("/core/operator", "dev.orion.quarantine.settled.v1", settled),
 	});
-};
-
-/** An operator who names no node speaks for the host at which he sits. */
-const bySomebody = (envelope: Envelope, bytes: Uint8Array, host: string): { readonly envelope: Envelope; readonly bytes: Uint8Array } => {
-	if (envelope.source !== "/core/operator") return { envelope, bytes };
-	const named = { ...envelope, source: `/nodes/${host}.operator` };
-	return { envelope: named, bytes: encodeEnvelope(named) };
-};
-
-const submit = async ({ options, intake }: Parts, bytes: Uint8Array): ReturnType<CoreDesk["submit"]> => {
-	const judged = judgeSubmitted(bytes, options.host);
-	const sender = { node: options.host, clientId: `${options.host}.http` };
-	if (!judged.ok) {
-		await intake.quarantine({ identity: sender, topic: POST_EVENTS, bytes, fault: judged.fault });
-		return judged;
-	}
-	const kept = await intake.accept({ identity: sender, topic: POST_EVENTS, ...bySomebody(judged.value, bytes, options.host) });
-	if (kept.kind === "fork") return { ok: false, fault: kept.fault };
-	return ok({ position: kept.kind === "stored" ? kept.position : 0, id: judged.value.id, duplicate: kept.kind === "duplicate" });
 };
 
 const retry = async ({ journal, shell }: Parts, named: string, by: string): ReturnType<CoreDesk["retry"]> => {
@@ -232,7 +201,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		tally: () => tally,
 		records: (from, recordsMax) => journal.read(Math.max(from, log.first()), Math.min(recordsMax, RECORDS_MAX)),
 		onRecords: (listener) => log.onCommit(listener),
-		submit: (bytes) => submit(parts, bytes),
+		submit: (bytes) => submit(parts.intake, options.host, bytes),
 		setLevel: async (level, by, why) => {
 			const before = shell.state.level;
 			const position = await journal.note("/core/operator", "dev.orion.level.set.v1", { level, by, ...(why === undefined ? {} : { why }) });

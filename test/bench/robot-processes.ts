@@ -11,7 +11,7 @@ import { until } from "../support/mesh.ts";
 const ROOT = process.env["ORION_ROOT"] ?? ".";
 const HEARD_EVERY_MS = 200;
 const RENEW_EVERY_MS = 100;
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
 const TTL_MS = 1_000;
 const BOUNDS = { pathMm: 100_000, timeMs: 600_000 };
 
@@ -56,17 +56,17 @@ export class RobotProcesses {
 		return this.#line.ask(request);
 	}
 
-	/** Stands up, and walks for this long; begun again whenever a busy machine held it. */
+	/** Stands up, and walks for this long in all, and does when it resolves; begun again whenever a busy machine held it. */
 	async walk(forMs: number): Promise<void> {
 		const heard = setInterval(() => void this.#ask({ verb: "heard" }).catch(() => undefined), HEARD_EVERY_MS);
 		const endMs = performance.now() + READY_WITHIN_MS;
-		let movingSinceMs: number | undefined;
+		let [walkedMs, lookedMs] = [0, performance.now()];
 		try {
-			while (movingSinceMs === undefined || performance.now() - movingSinceMs < forMs) {
+			for (let wasMoving = false; walkedMs < forMs || !wasMoving; ) {
 				if (performance.now() > endMs) throw new Error("the robot never walked");
 				const { state, armEpoch, tick } = await this.#ask({ verb: "status" });
-				if (state !== "moving") movingSinceMs = undefined;
-				else movingSinceMs ??= performance.now();
+				if (wasMoving) walkedMs += performance.now() - lookedMs;
+				[wasMoving, lookedMs] = [state === "moving", performance.now()];
 				if (state !== "moving") this.#leases += 1;
 				const lease = { verb: "lease", id: `bench-${this.#leases}`, holder: "bench", armEpoch, tick, ttlMs: TTL_MS, stride: { yMm: 30 }, ...BOUNDS };
 				const next = { off: { verb: "arm", armEpoch }, hold: { verb: "sit" }, fault: { verb: "release" }, armed: lease, moving: lease }[state];
