@@ -98,9 +98,16 @@ export class Alone {
 		if (kept !== undefined) {
 			const read = alone.#read(new TextEncoder().encode(kept.trim()));
 			if (typeof read === "string") options.note("bundle-refused", { why: read, from: "disk" });
-			else alone.#known = adoptedOf(adoptBundle(undefined, alone.#spent, read, options.mesh, options.node));
+			else alone.#adoptKept(adoptBundle(undefined, alone.#spent, read, options.mesh, options.node));
 		}
 		return alone;
+	}
+
+	/** Uses count against the grant that is known, also when their file is gone: the same grant that comes again gives none back. */
+	#adoptKept(adopted: ReturnType<typeof adoptBundle>): void {
+		if (adopted.kind !== "adopted") return;
+		this.#known = adopted.known;
+		this.#spent = adopted.spent;
 	}
 
 	get version(): number {
@@ -207,6 +214,8 @@ export class Alone {
 		this.#aloneSinceMs = undefined;
 		void this.#exclusive(async () => {
 			const { acted, refused, sinceMs, grant } = this.#spent;
+			// Nothing could be done in so short a time, and nothing was: a slow start or a blink of the link is no story.
+			if (acted === 0 && refused === 0 && sinceMs < SETTLE_MS) return;
 			await this.#options.emit("dev.orion.alone.ended.v1", { grant, aloneMs: sinceMs, acted: Math.min(acted, 1_000), refused: Math.min(refused, 1_000) });
 			await this.#writeSpent(endAlone(this.#spent));
 			for (const [about, wrong] of this.#wrong) this.#wrong.set(about, { type: wrong.type, facts: wrong.facts, notBeforeMs: wrong.notBeforeMs });
@@ -253,5 +262,3 @@ export class Alone {
 		await this.#options.emit("dev.orion.alone.refused.v1", { ...(grant === 0 ? {} : { grant }), row, action, args: { ...args }, reason });
 	}
 }
-
-const adoptedOf = (adopted: ReturnType<typeof adoptBundle>): Known | undefined => (adopted.kind === "adopted" ? adopted.known : undefined);

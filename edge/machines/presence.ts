@@ -6,9 +6,12 @@ import { STILL_RULES } from "./safe-stop-rows.ts";
 export const BEACON_GAP_MS_MAX = STILL_RULES["link-silent"].graceMs;
 /** The link must be good for this long before an alone node works again. */
 export const GOOD_LINK_MS = STILL_RULES["link-silent"].clearAfterMs;
+/** A node that was started and hears no core is alone after this: what it may do alone must not wait for a core that may be gone for good. */
+export const BOOT_MS_MAX = 1_500;
 
 export type Presence =
-	| { readonly kind: "boot" }
+	/** `since`: first look at the clock; core was not heard before. */
+	| { readonly kind: "boot"; readonly since?: Instant }
 	| { readonly kind: "working"; readonly heardAt: Instant }
 	/** `goodSince`: first beacon of the present run of good ones. */
 	| { readonly kind: "alone"; readonly goodSince?: Instant; readonly heardAt?: Instant };
@@ -22,7 +25,8 @@ const isFresh = (heardAt: Instant, at: Instant): boolean => at - heardAt <= BEAC
 
 /** Deadlines come before events: a beacon after too long a silence does not undo that silence. */
 const expired = (state: Presence, at: Instant): Presence => {
-	if (state.kind === "boot" || state.heardAt === undefined || isFresh(state.heardAt, at)) return state;
+	if (state.kind === "boot") return state.since !== undefined && at - state.since >= BOOT_MS_MAX ? { kind: "alone" } : state;
+	if (state.heardAt === undefined || isFresh(state.heardAt, at)) return state;
 	return { kind: "alone" };
 };
 
@@ -36,6 +40,7 @@ export const presence = (before: Presence, input: PresenceInput): Presence => {
 			if (state.goodSince === undefined) return { kind: "alone", goodSince: input.at, heardAt: input.at };
 			return input.at - state.goodSince >= GOOD_LINK_MS ? { kind: "working", heardAt: input.at } : { ...state, heardAt: input.at };
 		case "time":
+			if (state.kind === "boot" && state.since === undefined) return { kind: "boot", since: input.at };
 			if (state.kind !== "alone" || state.goodSince === undefined) return state;
 			return input.at - state.goodSince >= GOOD_LINK_MS && state.heardAt !== undefined ? { kind: "working", heardAt: state.heardAt } : state;
 	}

@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { observe } from "../../agents/capabilities/process-table.ts";
-import { Mesh, PASSWORD, until } from "./mesh.ts";
+import { POLICY } from "../edge/world.ts";
+import { Mesh, PASSWORD } from "./mesh.ts";
+import { until } from "./process-rig.ts";
 
 let program: string;
 let programFolder: string;
@@ -65,8 +67,8 @@ const configure = (change: object = {}): Promise<void> => {
 	return writeFile(join(folder, "node.json"), JSON.stringify({ ...config, host: { every: "500ms" }, ...change }));
 };
 
-const start = (flags: readonly string[] = ["--state", folder]) => {
-	const child = spawn(process.execPath, [program, ...flags], { stdio: ["pipe", "pipe", "pipe"] });
+const start = (flags: readonly string[] = ["--state", folder], nodeFlags: readonly string[] = []) => {
+	const child = spawn(process.execPath, [...nodeFlags, program, ...flags], { stdio: ["pipe", "pipe", "pipe"] });
 	children.push(child);
 	let out = "";
 	let errors = "";
@@ -77,11 +79,11 @@ const start = (flags: readonly string[] = ["--state", folder]) => {
 		errors += chunk.toString();
 	});
 	const ended = new Promise<number | NodeJS.Signals | null>((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
-	const events = (): readonly { readonly event: string }[] =>
+	const events = (): readonly ({ readonly event: string } & Readonly<Record<string, unknown>>)[] =>
 		out
 			.split("\n")
 			.slice(0, -1)
-			.map((line) => JSON.parse(line) as { readonly event: string });
+			.map((line) => JSON.parse(line) as { readonly event: string } & Readonly<Record<string, unknown>>);
 	const said = async (event: string): Promise<boolean> => {
 		try {
 			return await until(event, () => events().some((line) => line.event === event));
@@ -172,6 +174,51 @@ describe("started and ended", () => {
 			const each = [...new Set(seqs)].sort((a, b) => a - b);
 			expect(each).toEqual(each.map((_, index) => index + 1));
 		}
+	});
+});
+
+/** As a board without a battery for its clock starts: it counts from 1970. */
+const CLOCK_OF_1970 = `const Real = Date;
+const now = () => Math.floor(performance.now());
+globalThis.Date = class extends Real {
+	constructor(...given) {
+		if (given.length === 0) super(now());
+		else super(...given);
+	}
+	static now() {
+		return now();
+	}
+};
+`;
+
+describe("nobody there", () => {
+	test("HARM-106: no network, no broker, a clock of 1970, and the policy that it kept: it is alone, repairs what it may as often as it may, and goes on", async () => {
+		await configure({ url: "mqtt://127.0.0.1:1" });
+		const { signer } = mesh;
+		const row = { id: "restart", on: "dev.orion.process.down.v1", action: "process.restart", with: { service: "{service}" }, says: "again" };
+		const grant = { node: "pi-1", number: 1, counter: 1, reconciled: 0, validMs: 604_800_000, left: { restart: 1 } };
+		const coreTerm = { counter: 3, keyId: signer.keyId };
+		const bundle = { v: 1, mesh: "mesh-1", coreTerm, version: 7, policyHash: POLICY, level: "N2", rows: [row], grants: [grant] };
+		await writeFile(join(folder, "bundle.json"), signer.sign("orion-policy+jws", bundle));
+		await writeFile(join(folder, "clock.mjs"), CLOCK_OF_1970);
+		const agent = start(["--state", folder], ["--import", join(folder, "clock.mjs")]);
+		const noted = (event: string, facts: object) =>
+			until(`${event} ${JSON.stringify(facts)}`, () =>
+				agent.events().some((line) => line.event === event && Object.entries(facts).every(([name, value]) => line[name] === value)),
+			);
+		await noted("safety", { safety: "alone" });
+		const first = await until("its service", async () => (await ofThisFolder())[0]);
+		process.kill(-first, "SIGKILL");
+		await noted("alone-acted", { row: "restart", outcome: "done" });
+		const second = await until("its service again", async () => (await ofThisFolder()).find((pid) => pid !== first));
+		process.kill(-second, "SIGKILL");
+		await noted("alone-refuses", { row: "restart", reason: "spent" });
+		expect(await running()).toBe(0);
+		const counted = async () => JSON.parse(await readFile(join(folder, "allowance.json"), "utf8")) as Record<string, unknown>;
+		await until("the refusal is counted", async () => (await counted())["refused"] === 1);
+		expect(await counted()).toMatchObject({ grant: 1, used: { restart: 1 }, acted: 1 });
+		// Peers that are missing never end it, and neither does the clock.
+		expect([agent.child.exitCode, agent.child.signalCode, agent.errors()]).toEqual([null, null, ""]);
 	});
 });
 

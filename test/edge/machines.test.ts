@@ -5,7 +5,7 @@ import { checkEnvelope } from "../../contracts/envelope.ts";
 import { instant } from "../../contracts/time.ts";
 import { CoreWatch } from "../../edge/core-watch.ts";
 import { type Heard, hearBeacon, nothingHeard, PREVIOUS_POLICY_GOOD_MS } from "../../edge/machines/beacon.ts";
-import { BEACON_GAP_MS_MAX, GOOD_LINK_MS, type Presence, type PresenceInput, presence } from "../../edge/machines/presence.ts";
+import { BEACON_GAP_MS_MAX, BOOT_MS_MAX, GOOD_LINK_MS, type Presence, type PresenceInput, presence } from "../../edge/machines/presence.ts";
 import { FLAPPING_WINDOW_MS, neverRan, OPENING, type Supervised, type SupervisionInput, supervise } from "../../edge/machines/supervision.ts";
 import { beaconOf, keysOf, Notes, OTHER_POLICY, POLICY, Signer, VirtualTime } from "./world.ts";
 
@@ -15,7 +15,11 @@ describe("presence", () => {
 	const working: Presence = { kind: "working", heardAt: at(1_000) };
 	const rows: readonly (readonly [name: string, before: Presence, input: PresenceInput, kind: Presence["kind"]])[] = [
 		["boot, beacon", { kind: "boot" }, { kind: "beacon", at: at(5) }, "working"],
-		["boot, time", { kind: "boot" }, { kind: "time", at: at(99_999) }, "boot"],
+		["boot, the first look at the clock", { kind: "boot" }, { kind: "time", at: at(99_999) }, "boot"],
+		["boot, nothing heard in time", { kind: "boot", since: at(1_000) }, { kind: "time", at: at(999 + BOOT_MS_MAX) }, "boot"],
+		["boot, nothing heard for too long", { kind: "boot", since: at(1_000) }, { kind: "time", at: at(1_000 + BOOT_MS_MAX) }, "alone"],
+		["boot, a beacon after too long does not undo that", { kind: "boot", since: at(1_000) }, { kind: "beacon", at: at(1_000 + BOOT_MS_MAX) }, "alone"],
+		["boot, a beacon in time", { kind: "boot", since: at(1_000) }, { kind: "beacon", at: at(999 + BOOT_MS_MAX) }, "working"],
 		["boot, link lost", { kind: "boot" }, { kind: "link-lost", at: at(5) }, "boot"],
 		["working, in time", working, { kind: "time", at: at(1_000 + BEACON_GAP_MS_MAX) }, "working"],
 		["working, too long silent", working, { kind: "time", at: at(1_001 + BEACON_GAP_MS_MAX) }, "alone"],
@@ -46,7 +50,8 @@ describe("presence", () => {
 				let heardMs = Number.NEGATIVE_INFINITY;
 				for (const { kind, afterMs } of inputs) {
 					nowMs += afterMs;
-					if (state.kind !== "boot" && (kind === "link-lost" || nowMs - heardMs > BEACON_GAP_MS_MAX)) lostMs = nowMs;
+					const isBootOver = state.kind === "boot" && state.since !== undefined && nowMs - state.since >= BOOT_MS_MAX;
+					if (isBootOver || (state.kind !== "boot" && (kind === "link-lost" || nowMs - heardMs > BEACON_GAP_MS_MAX))) lostMs = nowMs;
 					state = presence(state, { kind, at: at(nowMs) });
 					if (kind === "beacon") heardMs = nowMs;
 					if (state.kind === "working" && lostMs !== undefined) expect(nowMs - lostMs).toBeGreaterThanOrEqual(GOOD_LINK_MS);
@@ -152,6 +157,22 @@ describe("watching core", () => {
 		await time.advance(900);
 		beacon({});
 		expect(again.length).toBe(before);
+	});
+
+	test("HARM-106: started where no core is, it is alone within two seconds, and works after a second of good link", async () => {
+		const { time, said, watch, beacon } = watching();
+		expect(watch.presence).toBe("boot");
+		await time.advance(1_250);
+		expect(said).toEqual([]);
+		await time.advance(750);
+		expect(said).toEqual(["alone"]);
+		await time.advance(3_600_000);
+		expect(said).toEqual(["alone"]);
+		for (let each = 0; each < 4; each += 1) {
+			beacon();
+			await time.advance(500);
+		}
+		expect(said).toEqual(["alone", "working"]);
 	});
 
 	test("silence makes it alone, a second of beacons makes it work again; time asleep counts as silence", async () => {
