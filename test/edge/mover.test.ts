@@ -145,6 +145,29 @@ describe("HARM-57 leases over a network", () => {
 		await robot.run(10_000);
 		expect([robot.mover.state.kind, robot.legs.on]).toEqual(["off", false]);
 	});
+	test("a holder that dies stops what it moved and nothing else: the other robot goes on, and the other's renewals do not keep this one going", async () => {
+		const other = await new Robot().open();
+		await robot.up();
+		await other.up();
+		const mine = robot.holding((bytes) => robot.mover.lease(bytes));
+		const others = other.holding((bytes) => {
+			other.mover.lease(bytes);
+			robot.mover.lease(bytes);
+		});
+		const both = async (ms: number, mineHolds: boolean): Promise<void> => {
+			for (const untilMs = robot.time.nowMs + ms; robot.time.nowMs < untilMs; ) {
+				await robot.run(TICK_MS, mineHolds ? mine : undefined);
+				await other.run(TICK_MS, others);
+			}
+		};
+		await both(2_000, true);
+		expect([robot.mover.state.kind, other.mover.state.kind]).toEqual(["moving", "moving"]);
+		const diedMs = robot.time.nowMs;
+		await both(3_000, false);
+		expect([robot.mover.state.kind, other.mover.state.kind]).toEqual(["hold", "moving"]);
+		expect(Math.max(...robot.legs.targetsMs) - diedMs).toBeLessThanOrEqual(TTL_MS + 45);
+		expect(other.time.nowMs - Math.max(...other.legs.targetsMs)).toBeLessThanOrEqual(TICK_MS);
+	});
 	test("one message per 200 ms: it stops within ttl + 45 ms of the slowing down, although the holder holds on", async () => {
 		await robot.up();
 		await robot.run(
