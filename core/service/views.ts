@@ -33,7 +33,7 @@ export const lostNodes = (state: EngineState): readonly string[] =>
 
 /** Not heard now, and not known to be lost. */
 const SILENT: readonly string[] = ["suspect", "unreachable"];
-export const isSilent = ({ presence }: { readonly presence: string }): boolean => SILENT.includes(presence);
+export const isSilent = ({ silent }: { readonly silent?: boolean }): boolean => silent === true;
 
 /** Who stopped what, until it is released and the node has said so. */
 export const stopRows = (state: EngineState) =>
@@ -131,6 +131,7 @@ const nodeRow = (seen: Seen, node: string) => {
 	return {
 		node,
 		presence,
+		...(SILENT.includes(presence) ? { silent: true } : {}),
 		connected: heard?.connected ?? false,
 		...(view?.silence === undefined ? {} : { missed: view.silence.missed, ...(view.silence.parent === undefined ? {} : { parent: view.silence.parent }) }),
 		...(credential === undefined ? {} : { addedAt: iso(credential.addedWallMs) }),

@@ -187,9 +187,9 @@ describe("what is so", () => {
 		world.lives = [{ node: "host", connected: true, metricsNotRecorded: 0, pulseAgeMs: 6_000, metrics: { uptimeSeconds: 1 }, metricsAgeMs: 10 }];
 		world.input("/core/presence", "dev.orion.node.silence.v1", { node: "host", session: SESSION, found: "suspect", missed: 3 });
 		const { nodes } = (await ask(await open(world), "/state/nodes")).body as { nodes: readonly Record<string, unknown>[] };
-		expect(nodes.map(({ node, presence, missed, metrics }) => ({ node, presence, missed, metrics }))).toEqual([
-			{ node: "host", presence: "suspect", missed: 3, metrics: { uptimeSeconds: 1 } },
-			{ node: "pi", presence: "ready", missed: undefined, metrics: undefined },
+		expect(nodes.map(({ node, presence, silent, missed, metrics }) => ({ node, presence, silent, missed, metrics }))).toEqual([
+			{ node: "host", presence: "suspect", silent: true, missed: 3, metrics: { uptimeSeconds: 1 } },
+			{ node: "pi", presence: "ready", silent: undefined, missed: undefined, metrics: undefined },
 		]);
 	});
 
