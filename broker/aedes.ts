@@ -12,15 +12,14 @@ import { GuardedSocket } from "./guarded-socket.ts";
 import { forgetAtEnd, type Hidden, type HiddenClient, markRepeats, publicationOf, requestOf } from "./library-insides.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { type QosMax, REASONS } from "./packet-check.ts";
-import type { Identity } from "./ports.ts";
+import type { Certified, Identity } from "./ports.ts";
 import { connackOf, reasonOf } from "./reason-codes.ts";
 import { Thanks } from "./thanks.ts";
 import { Throttle } from "./throttle.ts";
 
 interface Session {
 	readonly conn: GuardedSocket;
-	/** Whom its certificate names. */
-	readonly certified: string | undefined;
+	readonly certified: Certified | undefined;
 	readonly client: Client;
 	readonly thanks: Thanks;
 	/** Filters and the QoS that was granted. */
@@ -146,7 +145,7 @@ export class Library {
 		};
 	}
 
-	attach(socket: Socket, certified?: string): void {
+	attach(socket: Socket, certified?: Certified): void {
 		const conn = new GuardedSocket(
 			socket,
 			{ drainTimeoutMs: this.#drainTimeoutMs, backlogBytesMax: BACKLOG_BYTES_MAX, qosMax: this.#qosMax },

@@ -1,11 +1,13 @@
 // Composes the broker: a listening port, the library behind its frame filter, and the doorkeeper who judges what comes through.
+import { X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { OrionError } from "../contracts/errors.ts";
 import { Library } from "./aedes.ts";
+import { readCertified, standingOf } from "./certificate.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { LIMITS } from "./limits.ts";
-import type { BrokerOptions, OpenBroker, SecureListener } from "./ports.ts";
+import type { BrokerOptions, Certified, OpenBroker, SecureListener } from "./ports.ts";
 
 export type { Broker, BrokerOptions, OpenBroker } from "./ports.ts";
 
@@ -26,19 +28,34 @@ export const listen = (server: Server, host: string, port: number, flag: string 
 		});
 	});
 
-/** Who has no certificate of this mesh never reaches the library: the handshake ends it. */
-const secureServer = (
-	{ keyPem: key, certificatePem, caPem }: SecureListener,
-	handshakeTimeout: number,
-	attach: (socket: TLSSocket, certified: string) => void,
-) => {
+const LOOK_EVERY_MS = 60_000;
+
+/** A certificate that ends while its connection lasts ends the connection: its holder comes again as what it is now. Who is put out is dropped, without last words. */
+const watch = (socket: TLSSocket, certified: Certified, { isRevoked, wall, lookEveryMs = LOOK_EVERY_MS }: SecureListener): void => {
+	if (standingOf(certified, isRevoked, wall()) !== "valid") return;
+	const look = setInterval(() => {
+		if (standingOf(certified, isRevoked, wall()) === "expired") socket.destroy();
+	}, lookEveryMs);
+	look.unref();
+	socket.once("close", () => clearInterval(look));
+};
+
+/** Who has no certificate of this mesh never reaches the library. One that is over does: what is left to it is decided when it says who it is. */
+const secureServer = (secure: SecureListener, handshakeTimeout: number, attach: (socket: TLSSocket, certified: Certified) => void) => {
+	const { keyPem: key, certificatePem, caPem } = secure;
+	const authority = new X509Certificate(caPem);
 	const cert = `${certificatePem}\n${caPem}`;
 	const server = createTlsServer(
-		{ key, cert, ca: caPem, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.2", handshakeTimeout, noDelay: true },
+		{ key, cert, ca: caPem, requestCert: true, rejectUnauthorized: false, minVersion: "TLSv1.2", handshakeTimeout, noDelay: true },
 		(socket) => {
-			const { CN } = socket.getPeerCertificate().subject ?? {};
-			if (socket.authorized && typeof CN === "string") attach(socket, CN);
-			else socket.destroy();
+			const raw = socket.getPeerX509Certificate()?.raw;
+			const certified = raw === undefined ? undefined : readCertified(raw, authority);
+			if (certified === undefined) {
+				socket.destroy();
+				return;
+			}
+			watch(socket, certified, secure);
+			attach(socket, certified);
 		},
 	);
 	// A handshake that fails is its peer's business.

@@ -1,7 +1,7 @@
 // What the library asks, and what it may be answered: who decides is on the other side of this door.
 import type { Fault } from "../contracts/errors.ts";
 import type { Publication } from "./judge.ts";
-import type { Identity, Refusal } from "./ports.ts";
+import type { Certified, Identity, Refusal } from "./ports.ts";
 
 export interface ConnectRequest {
 	readonly clientId: string;
@@ -10,8 +10,8 @@ export interface ConnectRequest {
 	readonly will?: Omit<Publication, "qos"> & { readonly qos: number };
 	readonly version: number;
 	readonly remote: string;
-	/** Whom the certificate of the connection names; absent: it has none. */
-	readonly certified?: string;
+	/** What the certificate of the connection says; absent: it has none. */
+	readonly certified?: Certified;
 }
 
 export type Admission = { readonly ok: true; readonly identity: Identity } | { readonly ok: false; readonly fault: Fault };

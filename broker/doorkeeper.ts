@@ -1,15 +1,16 @@
 // Connects the library's questions to the rules: who may come in, what becomes of a message, and when its sender is thanked.
-import { fault, sayFault } from "../contracts/errors.ts";
+import { type Fault, fault, sayFault } from "../contracts/errors.ts";
 import type { NodeVerdict } from "../contracts/gen/types.ts";
 import { unreachable } from "../contracts/result.ts";
 import { NODE_CHANNELS, nodeTopic, TOPIC_ROOT } from "../contracts/topics.ts";
 import { isFault, mayPublish, maySubscribe } from "./access.ts";
+import { certificateFault, standingOf } from "./certificate.ts";
 import { Deadline } from "./deadline.ts";
 import type { Admission, Answer, ConnectRequest, Door } from "./door.ts";
 import { Guesses } from "./guesses.ts";
 import { identify } from "./identity.ts";
 import { type Judgement, judge, type Publication } from "./judge.ts";
-import type { Accepted, BrokerOptions, Identity, Kept, Refusal, Rejected } from "./ports.ts";
+import type { Accepted, BrokerOptions, Certified, Identity, Kept, Refusal, Rejected } from "./ports.ts";
 import { placeState, type StateMark } from "./state-order.ts";
 import { Turnstile } from "./turnstile.ts";
 import { type Allowance, duplicate, quarantined, spendVerdict } from "./verdict.ts";
@@ -73,9 +74,12 @@ export class Doorkeeper implements Door {
 		if (version < 4) return { ok: false, fault: fault("VERSION_UNSUPPORTED", { what: "MQTT", found: "3.1", needed: "3.1.1" }) };
 		const found = identify(clientId, username);
 		if (!found.ok) return found;
-		const identity = found.value;
+		// Who only publishes events has no second connection that could speak of presence.
+		const identity: Identity = this.#options.credentials.isClient?.(found.value.node) === true ? { ...found.value, kind: "client" } : found.value;
 		// A certificate speaks for one node, whatever passwords its holder knows beside.
-		if (certified !== undefined && certified !== identity.node) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
+		if (certified !== undefined && certified.node !== identity.node) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
+		const over = this.#certificateFault(identity, certified);
+		if (over !== undefined) return { ok: false, fault: over };
 		if (password === undefined) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
 		const guess = `${remote} ${identity.node}`;
 		const known = this.#options.credentials.remembers?.(identity.node, password) === true;
@@ -84,12 +88,21 @@ export class Doorkeeper implements Door {
 		if (right === false) this.#guesses.wasWrong(guess, this.#now());
 		if (right === undefined) return { ok: false, fault: fault("BROKER_BUSY", { detail: "too many at once" }) };
 		if (!right) return { ok: false, fault: fault("NOT_AUTHENTICATED") };
+		// It may have been taken back while the password was looked at.
+		const overNow = this.#certificateFault(identity, certified);
+		if (overNow !== undefined) return { ok: false, fault: overNow };
 		if (will === undefined) return { ok: true, identity };
 		if (will.qos > 1) return { ok: false, fault: fault("QOS_REFUSED") };
 		const judged = judge(this.#options.mesh, identity, { ...will, qos: will.qos === 0 ? 0 : 1 }, "as will");
 		if (judged.kind === "accept") return { ok: true, identity };
 		const detail = judged.kind === "quarantine" ? sayFault(judged.fault) : `no will belongs there`;
 		return { ok: false, fault: fault("WILL_REFUSED", { topic: will.topic, detail }) };
+	}
+
+	#certificateFault({ kind }: Identity, certified: Certified | undefined): Fault | undefined {
+		const { secure } = this.#options;
+		if (certified === undefined || secure === undefined) return undefined;
+		return certificateFault(standingOf(certified, secure.isRevoked, secure.wall()), certified, kind);
 	}
 
 	async #isRight(node: string, password: Uint8Array): Promise<boolean> {

@@ -2,6 +2,7 @@
 import { Readable } from "node:stream";
 import type { ConnectRequest } from "./door.ts";
 import type { Publication } from "./judge.ts";
+import type { Certified } from "./ports.ts";
 
 interface Message {
 	readonly topic: string;
@@ -28,7 +29,7 @@ export const publicationOf = ({ topic, qos, retain, payload }: Message): Publica
 	bytes: bytesOf(payload),
 });
 
-export const requestOf = ({ clientId, username, password, will }: Connect, version: number, remote: string, certified?: string): ConnectRequest => ({
+export const requestOf = ({ clientId, username, password, will }: Connect, version: number, remote: string, certified?: Certified): ConnectRequest => ({
 	clientId,
 	version,
 	remote,

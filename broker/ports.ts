@@ -49,6 +49,8 @@ export interface Credentials {
 	check(username: string, password: Uint8Array): Promise<boolean>;
 	/** True if it was right a short while ago and costs nothing to check: who is known is not kept out by who guesses. */
 	remembers?(username: string, password: Uint8Array): boolean;
+	/** True for a name that publishes events and is no node: it has no presence, and nothing is sent to it. */
+	isClient?(username: string): boolean;
 }
 
 /** A connection that was refused or closed for what it sent: for the operator's eyes. */
@@ -59,6 +61,14 @@ export interface Refusal {
 	readonly fault: Fault;
 }
 
+/** What the certificate of a connection says, once it is known to be of this mesh. */
+export interface Certified {
+	readonly node: string;
+	/** Hex, as its issuer gave it. */
+	readonly serial: string;
+	readonly notAfterWallMs: number;
+}
+
 export interface SecureListener {
 	readonly host: string;
 	/** 0 = any free port. */
@@ -67,6 +77,12 @@ export interface SecureListener {
 	readonly certificatePem: string;
 	/** Whose certificates are let in. */
 	readonly caPem: string;
+	/** True for what was taken back; asked at each connection. Whoever takes it back drops the node. */
+	readonly isRevoked: (serial: string) => boolean;
+	/** Wall clock, milliseconds: what is over is over by this one. */
+	readonly wall: () => number;
+	/** How often it is looked whether the certificate of a connection has ended. Default 60,000. */
+	readonly lookEveryMs?: number;
 }
 
 export interface BrokerOptions {

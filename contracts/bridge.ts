@@ -3,7 +3,9 @@ import { fail } from "./errors.ts";
 import { ok, type Result } from "./result.ts";
 
 /** Who may connect, as core knows it: hashes, never passwords. */
-export type NodeRows = Readonly<Record<string, { readonly password: string; readonly addedWallMs: number }>>;
+export type NodeRows = Readonly<
+	Record<string, { readonly password: string; readonly addedWallMs: number; readonly client?: boolean; readonly revokedWallMs?: number }>
+>;
 
 /** What a broker says to core, at once and unkept; what must not be lost goes through its spool. */
 export type BrokerWord =

@@ -17,7 +17,8 @@ export interface MqttAddress {
 	readonly url: string;
 	readonly username: string;
 	readonly password: string;
-	readonly tls?: MqttTls;
+	/** Asked at each connection: the certificate may be a newer one. */
+	readonly tls?: () => MqttTls;
 }
 
 export interface MqttTls {
@@ -31,7 +32,8 @@ export interface MqttTls {
 const CONNECT_TIMEOUT_MS = 4_000;
 /** A goodbye that takes longer is not waited for. */
 const CLOSE_TIMEOUT_MS = 1_000;
-const REFUSED_CREDENTIAL: readonly unknown[] = [4, 5];
+const WRONG_CREDENTIAL = 4;
+const NOT_ALLOWED = 5;
 const SUBACK_REFUSED = 128;
 
 const optionsOf = ({ username, password }: MqttAddress, { clientId, keepaliveSeconds, will }: ConnectOptions): IClientOptions => ({
@@ -90,8 +92,8 @@ const streamTo = ({ url, tls }: MqttAddress): (() => Duplex) => {
 	const host = hostname.replace(/^\[|\]$/g, "");
 	if (protocol !== "mqtts:") return () => createConnection({ host, port: Number(port || 1883), noDelay: true });
 	if (tls === undefined) throw new OrionError("CERTIFICATE_MISSING", { url });
-	const { caPem: ca, keyPem: key, certificatePem: cert, serverName: servername } = tls;
 	return () => {
+		const { caPem: ca, keyPem: key, certificatePem: cert, serverName: servername } = tls();
 		const socket = connectTls({ host, port: Number(port || 8883), ca, key, cert, servername, minVersion: "TLSv1.2" });
 		socket.setNoDelay(true);
 		return socket;
@@ -121,7 +123,8 @@ export const mqttConnect = (address: MqttAddress): Connect => {
 					return;
 				}
 				const code = failure instanceof Error && "code" in failure ? failure.code : undefined;
-				if (REFUSED_CREDENTIAL.includes(code)) reject(new OrionError("NOT_AUTHENTICATED", {}, { cause: failure }));
+				if (code === NOT_ALLOWED && address.tls !== undefined) reject(new OrionError("CERTIFICATE_REFUSED", {}, { cause: failure }));
+				else if (code === WRONG_CREDENTIAL || code === NOT_ALLOWED) reject(new OrionError("NOT_AUTHENTICATED", {}, { cause: failure }));
 				else
 					reject(
 						new OrionError(

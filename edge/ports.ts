@@ -48,7 +48,7 @@ export interface ConnectOptions {
 	readonly onClosed: () => void;
 }
 
-/** One attempt, without any retry. Rejects with OrionError: UNREACHABLE, NOT_AUTHENTICATED. */
+/** One attempt, without any retry. Rejects with OrionError: UNREACHABLE, NOT_AUTHENTICATED, CERTIFICATE_REFUSED. */
 export type Connect = (options: ConnectOptions) => Promise<Connection>;
 
 /** A line for whoever reads what the agent did; facts only, no secrets. */

@@ -1,7 +1,7 @@
 // Connects this node's presence to the broker on a connection of its own: init, ready, disconnected, a will that says lost, a pulse, its safe-stop, orders to stop, and core's beacons.
 import { encodeEnvelope } from "../contracts/envelope.ts";
 import { OrionError } from "../contracts/errors.ts";
-import type { NodeSafety } from "../contracts/gen/types.ts";
+import type { NodePulse, NodeSafety } from "../contracts/gen/types.ts";
 import { type Ordered, type StopVerb, writeStopOrder } from "../contracts/stop-order.ts";
 import { CORE_TOPICS, nodeTopic } from "../contracts/topics.ts";
 import { KeptConnection } from "./kept-connection.ts";
@@ -20,6 +20,8 @@ export interface SafetyChannelOptions {
 	readonly voice: Voice;
 	/** What the safe-stop is now; `order` is the newest order to stop that was heard. */
 	readonly safety: () => { readonly said: NodeSafety; readonly order: string | undefined };
+	/** What else its pulses say of this node. */
+	readonly beside: () => Pick<NodePulse, "version" | "outboxCount">;
 	readonly onStop: (verb: StopVerb, bytes: Uint8Array) => void;
 	/** Of a node that moves: leases reach it here, and it says more often that it is there. */
 	readonly onLease?: (bytes: Uint8Array) => void;
@@ -232,9 +234,9 @@ export class SafetyChannel {
 	}
 
 	#beat(connection: Connection): void {
-		const { voice, node, safety } = this.#options;
+		const { voice, node, safety, beside } = this.#options;
 		const { said, order } = safety();
-		connection.publish(nodeTopic(node, "pulse"), voice.pulse(said, order), { qos: 0, retain: false }).catch(() => undefined);
+		connection.publish(nodeTopic(node, "pulse"), voice.pulse(said, order, beside()), { qos: 0, retain: false }).catch(() => undefined);
 	}
 
 	#pulse(): void {

@@ -70,7 +70,11 @@ export class Voice {
 	}
 
 	/** Pulses have no number: they come all the time, and one that is missing is no loss. */
-	pulse({ state: safety, armEpoch }: Pick<NodeSafety, "state" | "armEpoch">, order: string | undefined): Uint8Array {
+	pulse(
+		{ state: safety, armEpoch }: Pick<NodeSafety, "state" | "armEpoch">,
+		order: string | undefined,
+		beside: Pick<NodePulse, "version" | "outboxCount">,
+	): Uint8Array {
 		const session = this.#options.session();
 		const data: NodePulse = {
 			session: session.id,
@@ -78,6 +82,7 @@ export class Voice {
 			safety,
 			...(order === undefined ? {} : { order }),
 			...(armEpoch === undefined ? {} : { armEpoch }),
+			...beside,
 		};
 		return new TextEncoder().encode(JSON.stringify(this.#stamp("dev.orion.node.pulse.v1", data, session)));
 	}

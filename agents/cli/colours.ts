@@ -20,6 +20,8 @@ export const presenceStyle = (paint: Paint, presence: string): Style =>
 		init: paint.yellow,
 		disconnected: paint.dim,
 		"never-seen": paint.dim,
+		client: paint.dim,
+		revoked: paint.red,
 	})[presence] ?? same;
 
 export const phaseStyle = (paint: Paint, phase: string): Style =>

@@ -11,10 +11,15 @@ interface Added {
 	readonly join?: { readonly address: string; readonly token: string; readonly untilWallMs: number };
 }
 
-const joining = ({ join }: Added): readonly string[] =>
+const joining = ({ join }: Added, client: boolean): readonly string[] =>
 	join === undefined
 		? []
-		: ["", "Another device becomes this node with (once, within the hour; it gets a password of its own):", "", `  orion join ${join.address} ${join.token}`];
+		: [
+				"",
+				"Another device becomes it with (once, within the hour; it gets a password of its own):",
+				"",
+				`  orion join ${join.address} ${join.token}${client ? " --client" : ""}`,
+			];
 
 const example = ({ node, username, password, mqtt }: Added): string => {
 	const { hostname, port } = new URL(mqtt);
@@ -28,15 +33,16 @@ const example = ({ node, username, password, mqtt }: Added): string => {
 	return `mosquitto_pub -h ${hostname} -p ${port} -i ${node}.script -u ${username} -P '${password}' -q 1 -t ${nodeTopic(node, "evt", "alert")} -m '${JSON.stringify(event)}'`;
 };
 
-export const addNode = async (session: Session, node: string): Promise<number> => {
+export const addNode = async (session: Session, node: string, { client = false }: { readonly client?: boolean }): Promise<number> => {
 	const mesh = await session.mesh();
-	const added = await session.waiting(() => "adding", mesh.post<Added>("/nodes", { node, by: session.host.user }));
+	const added = await session.waiting(() => "adding", mesh.post<Added>("/nodes", { node, by: session.host.user, ...(client ? { client } : {}) }));
 	if (session.json) {
 		session.print({
 			schema: "orion.node/1",
 			node: added.node,
 			username: added.username,
 			password: added.password,
+			...(client ? { client } : {}),
 			...(added.join === undefined ? {} : { join: added.join }),
 		});
 		return 0;
@@ -53,24 +59,37 @@ export const addNode = async (session: Session, node: string): Promise<number> =
 			"Any script can raise an alert with it (client id NAME.anything, a new id each time):",
 			"",
 			`  ${example(added)}`,
-			...joining(added),
+			...joining(added, client),
 		].join("\n"),
 	);
 	return 0;
 };
 
-export const removeNode = async (session: Session, node: string, options: { readonly yes?: boolean }): Promise<number> => {
+const TAKEN = {
+	remove: { says: "is disconnected, its password and certificates stop working, and it is forgotten", done: "removed", note: "its records stay" },
+	revoke: {
+		says: "is disconnected now, and its password and certificates stop working",
+		done: "revoked",
+		note: "what it keeps stays there; it may join anew after: orion node add",
+	},
+} as const;
+
+export const takeNode = async (session: Session, node: string, verb: keyof typeof TAKEN, options: { readonly yes?: boolean }): Promise<number> => {
+	const { says, done, note } = TAKEN[verb];
 	if (options.yes !== true) {
-		if (!session.host.inIsTty || session.json) throw new OrionError("USAGE", { detail: `nobody can be asked here; to remove ${node} give --yes` });
-		const typed = await session.host.askLine(`${node} is disconnected and its password stops working. Type its name to remove it: `);
+		if (!session.host.inIsTty || session.json) throw new OrionError("USAGE", { detail: `nobody can be asked here; to ${verb} ${node} give --yes` });
+		const typed = await session.host.askLine(`${node} ${says}. Type its name to ${verb} it: `);
 		if (typed.trim() !== node) {
-			session.note("that is another name; nothing was removed");
+			session.note(`that is another name; nothing was ${done}`);
 			return 1;
 		}
 	}
 	const mesh = await session.mesh();
-	const removed = await session.waiting(() => "removing", mesh.delete(`/nodes/${encodeURIComponent(node)}?by=${encodeURIComponent(session.host.user)}`));
-	if (session.json) session.print(removed);
-	else session.say(`removed ${node}; its records stay`);
+	const path = `/nodes/${encodeURIComponent(node)}`;
+	const { user } = session.host;
+	const asked = verb === "remove" ? mesh.delete(`${path}?by=${encodeURIComponent(user)}`) : mesh.post(`${path}/revoke`, { by: user });
+	const taken = await session.waiting(() => (verb === "remove" ? "removing" : "revoking"), asked);
+	if (session.json) session.print(taken);
+	else session.say(`${done} ${node}; ${note}`);
 	return 0;
 };

@@ -110,25 +110,33 @@ const nodeCommands = (program: Command, bind: Bind): void => {
 	const node = program
 		.command("node")
 		.description("who may connect")
-		.addHelpText("after", examples("orion node add backup", "orion node ls", "orion node rm backup"));
+		.addHelpText("after", examples("orion node add pi-3", "orion node ls", "orion node revoke pi-3", "orion node rm pi-3"));
 	node
 		.command("add")
 		.description("give a node its credential; the password is shown once")
 		.argument("<name>", "1 to 32 of a-z, 0-9 and -")
-		.addHelpText("after", examples("orion node add backup", "orion node add backup --json"))
-		.action(bind(async (session, name: string) => (await import("./nodes.ts")).addNode(session, name)));
+		.option("--client", "it only publishes events: no presence, no commands, nobody misses it")
+		.addHelpText("after", examples("orion node add pi-3", "orion node add backup --client", "orion node add pi-3 --json"))
+		.action(bind(async (session, name: string, options: { client?: boolean }) => (await import("./nodes.ts")).addNode(session, name, options)));
 	node
 		.command("ls")
-		.description("the nodes, their presence and measurements")
+		.description("who may connect: presence, certificate, session, version, what waits there, clock")
 		.addHelpText("after", examples("orion node ls", "orion node ls --json"))
-		.action(bind(async (session) => (await import("./status.ts")).listNodes(session)));
+		.action(bind(async (session) => (await import("./node-list.ts")).listNodes(session)));
+	node
+		.command("revoke")
+		.description("a device was lost or stolen: its password and certificates end now; it may join anew")
+		.argument("<name>", "node")
+		.option("--yes", "do not ask")
+		.addHelpText("after", examples("orion node revoke pi-3", "orion node revoke pi-3 --yes"))
+		.action(bind(async (session, name: string, options: { yes?: boolean }) => (await import("./nodes.ts")).takeNode(session, name, "revoke", options)));
 	node
 		.command("rm")
-		.description("take a node's credential away and disconnect it")
+		.description("take a node's credential away, disconnect it, and forget it")
 		.argument("<name>", "node")
 		.option("--yes", "do not ask")
 		.addHelpText("after", examples("orion node rm backup", "orion node rm backup --yes"))
-		.action(bind(async (session, name: string, options: { yes?: boolean }) => (await import("./nodes.ts")).removeNode(session, name, options)));
+		.action(bind(async (session, name: string, options: { yes?: boolean }) => (await import("./nodes.ts")).takeNode(session, name, "remove", options)));
 };
 
 const deviceCommands = (program: Command, bind: Bind): void => {
@@ -138,8 +146,22 @@ const deviceCommands = (program: Command, bind: Bind): void => {
 		.argument("<address>", "HOST or HOST:PORT of core's join listener (default port 8884)")
 		.argument("<token>", "good once, within the hour; it names the authority of the mesh, so no secret goes to anybody else")
 		.option("--state <folder>", "where this node keeps what it is", "orion-node")
-		.addHelpText("after", examples("orion join 192.168.1.10 TOKEN", "orion join 192.168.1.10:8884 TOKEN --state /var/lib/orion"))
+		.option("--client", "as one that only publishes events, as `orion node add NAME --client` made it")
+		.addHelpText(
+			"after",
+			examples(
+				"orion join 192.168.1.10 TOKEN",
+				"orion join 192.168.1.10:8884 TOKEN --state /var/lib/orion",
+				"orion join 192.168.1.10 TOKEN --client --state /etc/backup-orion",
+			),
+		)
 		.action(bind(async (session, address: string, token: string, options: JoinOptions) => (await import("./join.ts")).join(session, address, token, options)));
+	program
+		.command("renew")
+		.description("ask core for a new certificate for the key of this device; agents that run do it by themselves")
+		.option("--state <folder>", "where this node keeps what it is", "orion-node")
+		.addHelpText("after", examples("orion renew", "orion renew --state /etc/backup-orion"))
+		.action(bind(async (session, options: { state: string }) => (await import("./renew.ts")).renew(session, options)));
 };
 
 const configCommands = (program: Command, bind: Bind): void => {

@@ -1,9 +1,8 @@
 // Decides how `orion status` and `orion node ls` read: one sentence about now, the nodes as they measure themselves, what is open and under way.
 import { sayDuration } from "../../contracts/time.ts";
-import type { NodesView, StatusView } from "../../core/service/views.ts";
+import type { StatusView } from "../../core/service/views.ts";
 import { gravityStyle, phaseStyle, presenceStyle, verdictStyle } from "./colours.ts";
-import { ago, type Cell, type Column, gigabytes, grouped, percent, plain, table, wrap } from "./layout.ts";
-import type { MeshClient } from "./mesh-client.ts";
+import { type Cell, type Column, gigabytes, grouped, percent, plain, table, wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
 
 type NodeRow = StatusView["nodes"][number];
@@ -183,28 +182,4 @@ export const showStatus = async (session: Session, options: { readonly exitCode?
 	if (first !== undefined) lines.push("", `${paint.dim("next:")} orion why ${first.id}`);
 	session.say(lines.join("\n"));
 	return code;
-};
-
-/** Every node, page after page. */
-const allNodes = async (mesh: MeshClient): Promise<NodesView> => {
-	const first = await mesh.get<NodesView>("/state/nodes");
-	const nodes = [...first.nodes];
-	for (let next = first.next; next !== null; ) {
-		const page: NodesView = await mesh.get<NodesView>(`/state/nodes?after=${encodeURIComponent(next)}`);
-		nodes.push(...page.nodes);
-		next = page.next;
-	}
-	return { ...first, nodes, next: null };
-};
-
-export const listNodes = async (session: Session): Promise<number> => {
-	const mesh = await session.mesh();
-	const view = await session.waiting(() => "asking", allNodes(mesh));
-	if (session.json) session.print(view);
-	else {
-		session.say(nodeLines(session, view.nodes).join("\n"));
-		const stale = view.nodes.filter((row) => row.metricsAgeMs !== undefined && row.metricsAgeMs > 60_000);
-		for (const row of stale) session.say(session.paint.dim(`${row.node} was measured last ${ago(row.metricsAgeMs ?? 0)}`));
-	}
-	return 0;
 };

@@ -6,8 +6,9 @@ import { checkContract } from "../../contracts/envelope.ts";
 import { ERRORS, OrionError } from "../../contracts/errors.ts";
 import type { ConfigNode } from "../../contracts/gen/types.ts";
 import { parseDuration } from "../../contracts/time.ts";
-import { mqttConnect } from "../../edge/mqtt.ts";
-import type { Note } from "../../edge/ports.ts";
+import { CertificateWatch } from "../../edge/certificate-watch.ts";
+import { type MqttTls, mqttConnect } from "../../edge/mqtt.ts";
+import type { Connect, KeptFiles, NodeClock, Note } from "../../edge/ports.ts";
 import type { StopDesk } from "../../edge/stop-desk.ts";
 import { openStopSocket } from "../../edge/stop-socket.ts";
 import { nodeFiles } from "../../log/node-files.ts";
@@ -23,7 +24,7 @@ import { ROBOT_SOCKET } from "./actuator.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
-import { readCertificate } from "./node-certificate.ts";
+import { heldCertificate, readCertificate } from "./node-certificate.ts";
 import { nodeClock, nodeRandomness } from "./node-clock.ts";
 import { openSupervisor } from "./supervisor.ts";
 import { VERSION } from "./version.ts";
@@ -101,10 +102,33 @@ const stopSocket = async (path: string, desk: StopDesk): Promise<{ close(): Prom
 	}
 };
 
+interface Line {
+	readonly connect: Connect;
+	readonly certificate?: CertificateWatch;
+}
+
+/** The way to the broker; over TLS with a certificate that renews itself. */
+const openLine = async (folder: string, config: ConfigNode, files: KeptFiles, clock: NodeClock): Promise<Line> => {
+	const { tls } = await readCertificate(folder, config.url);
+	if (tls === undefined) return { connect: mqttConnect(config) };
+	let current: MqttTls = tls;
+	const renew = async () => {
+		// Only now: what makes requests for certificates costs memory, and is needed once in two years.
+		const { renewCertificate } = await import("./renew.ts");
+		const held = await renewCertificate(folder);
+		current = (await readCertificate(folder, config.url)).tls ?? current;
+		return held;
+	};
+	const held = heldCertificate(tls.certificatePem);
+	const certificate = await CertificateWatch.open({ node: config.node, held, files, clock, timers: hostTimers(), note, renew });
+	return { certificate, connect: certificate.over(mqttConnect({ ...config, tls: () => current })) };
+};
+
 const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => void): Promise<Agent> => {
 	const config = await readConfig(folder);
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
+	const clock = nodeClock();
 	const { processes = {}, host = {}, systemd, docker } = config;
 	const everyMs = host.every === undefined ? HOST_EVERY_MS : (parseDuration(host.every) ?? HOST_EVERY_MS);
 	return startAgent({
@@ -112,8 +136,8 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 		version: VERSION,
 		files,
 		openLog: (name) => openLog(folder, name, config.mesh),
-		connect: mqttConnect({ ...config, ...(await readCertificate(folder, config.url)) }),
-		clock: nodeClock(),
+		...(await openLine(folder, config, files, clock)),
+		clock,
 		timers: hostTimers(),
 		random,
 		capabilities: [

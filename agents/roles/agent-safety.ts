@@ -46,15 +46,20 @@ export const onLatch = (mover: MoverLoop | undefined, book: LatchBook, tell: (ou
 
 const LATCHED: readonly NodeSafety["state"][] = ["cut", "fault"];
 
-export const nodeSafe = (latch: StopLatch, mover: MoverLoop | undefined): NodeSafe => ({
+/** `isRestricted`: by its certificate; what is held by an order counts before that. */
+export const nodeSafe = (latch: StopLatch, mover: MoverLoop | undefined, isRestricted: () => boolean): NodeSafe => ({
 	latch,
 	mover,
 	said: (watch) => ({
-		...(mover?.safety() ?? { kind: "still", state: stillState(STILL_RULES, watch.presence, heldVerb(latch.book)) }),
+		...(mover?.safety() ?? {
+			kind: "still",
+			state: isRestricted() && !latch.isLatched ? "restricted" : stillState(STILL_RULES, watch.presence, heldVerb(latch.book)),
+		}),
 		...sayLatch(latch.book),
 	}),
 	gate: (watch) => {
 		if (latch.isLatched || (mover !== undefined && LATCHED.includes(mover.state.kind))) return "stopped";
+		if (isRestricted()) return "restricted";
 		return mover?.state.kind === "boot" ? "boot" : watch.presence;
 	},
 	stoppedBy: () => heldBy(latch.book)?.by ?? (mover !== undefined && LATCHED.includes(mover.state.kind) ? (mover.state.cause ?? "itself") : undefined),

@@ -4,6 +4,7 @@ import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
 import { readStopOrder, type StopVerb } from "../../contracts/stop-order.ts";
 import { Alone } from "../../edge/alone.ts";
+import type { CertificateWatch } from "../../edge/certificate-watch.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
 import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
 import { CoreWatch } from "../../edge/core-watch.ts";
@@ -36,6 +37,8 @@ export interface AgentOptions {
 	readonly capabilities: readonly Capability[];
 	readonly note: Note;
 	readonly outboxBytesMax: number;
+	/** Of a node with a certificate: while it is over or was taken back, the node is restricted. */
+	readonly certificate?: CertificateWatch;
 	/** Of a node that moves: its loop, which the caller ticks. */
 	readonly openMover?: (context: MoverContext) => Promise<MoverLoop>;
 	/** What moves, in its own process: told that core is heard, and what the latch holds. */
@@ -162,7 +165,7 @@ const openObedience = (
 
 /** What this node may do while it hears no core. */
 const openAlone = (
-	{ config, files, clock, timers, capabilities, note }: AgentOptions,
+	{ config, files, clock, timers, capabilities, note, certificate }: AgentOptions,
 	{ sessions, outbox, journal, latch }: Kept,
 	{ watch, commands }: Obedience,
 ): Promise<Alone> =>
@@ -176,7 +179,7 @@ const openAlone = (
 		timers,
 		note,
 		runner: runnerOf(capabilities),
-		safety: () => (latch.isLatched ? "stopped" : watch.presence),
+		safety: () => (latch.isLatched || certificate?.isRestricted === true ? "stopped" : watch.presence),
 		heardLevel: () => watch.heard.level,
 		busy: () => commands.busy,
 		emit: (type, data) => outbox.emit(type, data),
@@ -203,7 +206,8 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { mesh, node, coreKeys } = options.config;
 	const mover = await openMoverOf(options.openMover, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
 	mover?.held(heldVerb(latch.book));
-	const safe = nodeSafe(latch, mover);
+	const isRestricted = (): boolean => options.certificate?.isRestricted ?? false;
+	const safe = nodeSafe(latch, mover, isRestricted);
 	options.robot?.order(heldVerb(latch.book));
 	const sayEverything = (): void => {
 		const said = [
@@ -229,6 +233,14 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	sayEverything();
 	watch.start();
 	channels.data.start();
+	// A certificate that is over still opens the safety connection: how it is, and stop.
+	const onCertificate = (): void => {
+		if (isRestricted()) channels.safety.start();
+		channels.safety.safetyChanged();
+	};
+	options.certificate?.onChange(onCertificate);
+	if (isRestricted()) onCertificate();
+	options.certificate?.start();
 	const emit = watchedEmit(outbox, alone);
 	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
@@ -238,6 +250,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 
 	return {
 		stop: async (reason) => {
+			await options.certificate?.stop();
 			await alone.stop();
 			await Promise.all(capabilities.map((capability) => capability.stop(reason)));
 			if (reason === "agent-stop") note("flushed", { all: await outbox.flushed(FLUSH_WITHIN_MS), waiting: outbox.waiting });
@@ -265,11 +278,15 @@ interface Parts extends Kept, Obedience {
 	readonly sayEverything: () => void;
 }
 
-const leasesOf = ({ mover }: NodeSafe, note: Note): Pick<SafetyChannelOptions, "onLease"> =>
+const leasesOf = ({ mover }: NodeSafe, { note, certificate }: AgentOptions): Pick<SafetyChannelOptions, "onLease"> =>
 	mover === undefined
 		? {}
 		: {
 				onLease: (bytes) => {
+					if (certificate?.isRestricted === true) {
+						note("lease-refused", { reason: "restricted", detail: "this node's certificate is over or was taken back" });
+						return;
+					}
 					const news = mover.lease(bytes);
 					if (news.kind === "refused") note("lease-refused", { reason: news.reason, detail: news.detail });
 				},
@@ -291,8 +308,9 @@ const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const safety = new SafetyChannel({
 		...common,
 		sessions,
+		beside: () => ({ version: options.version, outboxCount: outbox.waiting }),
 		safety: () => ({ said: safe.said(watch), order: latch.book.heard }),
-		...leasesOf(safe, note),
+		...leasesOf(safe, options),
 		onStop: (verb, bytes) => void latch.order(verb, readStopOrder(bytes)),
 		onBeacon: (bytes) => {
 			watch.beacon(bytes);

@@ -4,7 +4,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openBroker } from "../../broker/broker.ts";
 import type { OpenBroker } from "../../broker/ports.ts";
-import type { CoreWord } from "../../contracts/bridge.ts";
+import type { CoreWord, NodeRows } from "../../contracts/bridge.ts";
 import { digest } from "../../contracts/digest.ts";
 import { parseJson } from "../../contracts/envelope.ts";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
@@ -98,10 +98,18 @@ const hear = (word: Exclude<CoreWord, { readonly kind: "mark" }>, { broker, regi
 			broker.drop(word.node).catch(failed);
 			break;
 		case "rows":
-			register.replace(word.rows).catch(failed);
+			replaceRows(broker, register, word.rows).catch(failed);
 			break;
 		default:
 	}
+};
+
+/** A word of core is not kept for a broker that is away: whose credential ended meanwhile is put out when the rows come. */
+const replaceRows = async (broker: OpenBroker, register: OpenRegister, rows: NodeRows): Promise<void> => {
+	const before = register.rows();
+	await register.replace(rows);
+	const after = register.rows();
+	for (const node of Object.keys(before)) if (before[node]?.password !== after[node]?.password) await broker.drop(node);
 };
 
 interface Rooms {

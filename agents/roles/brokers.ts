@@ -86,7 +86,11 @@ export class Elsewhere {
 				return here === "delivered" ? here : this.#deliver(node, topic, bytes);
 			},
 			drop: async (node) => {
-				for (const broker of this.#options.brokers) void this.#lines.say(broker, { v: 1, kind: "drop", node });
+				// Who is put out must not come in again with what counted before.
+				for (const broker of this.#options.brokers) {
+					void this.#lines.say(broker, { v: 1, kind: "rows", rows: this.#options.register.rows() });
+					void this.#lines.say(broker, { v: 1, kind: "drop", node });
+				}
 				await local.drop(node);
 			},
 			judge: local.judge,

@@ -1,6 +1,6 @@
 // Connects the mesh to its own certificate authority: a key that lies only on core's disk, the certificate that nodes pin, and what it signs.
 import "reflect-metadata";
-import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
+import { createPrivateKey, createPublicKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 import {
 	BasicConstraintsExtension,
 	X509Certificate as Certificate,
@@ -42,7 +42,7 @@ export interface MeshCa {
 	/** A fresh key and certificate for this start of the broker. */
 	server(): Promise<KeyAndCertificate>;
 	/** The certificate of a node for the key in its request; whatever else the request asks for is not looked at. Fault: REQUEST_UNREADABLE. */
-	node(node: string, requestPem: string): Promise<Result<{ readonly certificatePem: string; readonly notAfterWallMs: number }>>;
+	node(node: string, requestPem: string): Promise<Result<{ readonly certificatePem: string; readonly notAfterWallMs: number; readonly serial: string }>>;
 }
 
 cryptoProvider.set(webcrypto);
@@ -62,11 +62,19 @@ const serial = (): string => `01${randomBytes(SERIAL_BYTES).toString("hex")}`;
 /** SHA-256 of a certificate, base64url. */
 export const pinOf = (certificate: X509Certificate): string => Buffer.from(certificate.fingerprint256.replaceAll(":", ""), "hex").toString("base64url");
 
+const requestFor = async (node: string, keys: webcrypto.CryptoKeyPair): Promise<string> =>
+	(await Pkcs10CertificateRequestGenerator.create({ name: `CN=${node}`, keys, signingAlgorithm: ALGORITHM })).toString("pem");
+
 /** Made on the device that will use it: the key never leaves it. */
 export const makeRequest = async (node: string): Promise<{ readonly keyPem: string; readonly requestPem: string }> => {
 	const keys = await makeKeys();
-	const request = await Pkcs10CertificateRequestGenerator.create({ name: `CN=${node}`, keys, signingAlgorithm: ALGORITHM });
-	return { keyPem: await pemOf(keys.privateKey), requestPem: request.toString("pem") };
+	return { keyPem: await pemOf(keys.privateKey), requestPem: await requestFor(node, keys) };
+};
+
+/** For a key that is here already. */
+export const requestWith = async (node: string, keyPem: string): Promise<string> => {
+	const publicKey = createPublicKey(keyPem).export({ format: "der", type: "spki" });
+	return requestFor(node, { privateKey: await keyOf(keyPem), publicKey: await subtle.importKey("spki", publicKey, ALGORITHM, true, ["verify"]) });
 };
 
 const makeAuthority = async (mesh: string, wallMs: number): Promise<KeyAndCertificate> => {
@@ -145,7 +153,8 @@ export const openMeshCa = async (files: KeptFiles, mesh: string, wall: () => num
 				if (!(await request.verify())) return fail("REQUEST_UNREADABLE", { detail: "it is not signed by the key that it names" });
 				const notAfterWallMs = wall() + NODE_DAYS * DAY_MS;
 				const made = await sign(`CN=${node}`, request.publicKey, CLIENT_AUTH, FROM_THE_FIRST_DAY, notAfterWallMs);
-				return ok({ certificatePem: made.toString("pem"), notAfterWallMs });
+				const certificatePem = made.toString("pem");
+				return ok({ certificatePem, notAfterWallMs, serial: new X509Certificate(certificatePem).serialNumber });
 			} catch (error) {
 				return fail("REQUEST_UNREADABLE", { detail: error instanceof Error ? error.message.slice(0, 200) : "unknown" });
 			}

@@ -28,8 +28,8 @@ export interface MeshDoor {
 
 const withTokens = (register: OpenRegister, ca: MeshCa, tokens: Awaited<ReturnType<typeof openJoinTokens>>, address: () => string): OpenRegister => ({
 	...register,
-	add: async (node) => {
-		const added = await register.add(node);
+	add: async (node, client) => {
+		const added = await register.add(node, client);
 		if (!added.ok) return added;
 		const { secret, untilWallMs } = await tokens.mint(node);
 		return ok({ ...added.value, join: { address: address(), token: sayToken(ca.pin, node, secret), untilWallMs } });
@@ -37,6 +37,10 @@ const withTokens = (register: OpenRegister, ca: MeshCa, tokens: Awaited<ReturnTy
 	remove: async (node) => {
 		await tokens.revoke(node);
 		return register.remove(node);
+	},
+	revoke: async (node) => {
+		await tokens.revoke(node);
+		return register.revoke(node);
 	},
 });
 
@@ -53,12 +57,10 @@ export const openMeshDoor = async (
 	const tokens = await openJoinTokens(files, time.wall);
 	let listensOn = joinPort;
 	return {
-		secure: { host: address, port: mqttsPort, ...server, caPem: ca.certificatePem },
+		secure: { host: address, port: mqttsPort, ...server, caPem: ca.certificatePem, isRevoked: register.certificates.isRevoked, wall: time.wall },
 		register: withTokens(register, ca, tokens, () => shownAddress(address, listensOn)),
 		open: async (facts) => {
-			const admit = async (node: string): Promise<string | undefined> =>
-				register.nodes().some((known) => known.node === node) ? register.renew(node) : undefined;
-			const door = await openJoinDoor({ host: address, port: joinPort, ca, server, tokens, admit, facts, now: time.now });
+			const door = await openJoinDoor({ host: address, port: joinPort, ca, server, tokens, register, facts, now: time.now });
 			listensOn = door.port;
 			return { joinPort: door.port, close: door.close };
 		},

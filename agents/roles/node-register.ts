@@ -8,13 +8,21 @@ import { ok } from "../../contracts/result.ts";
 import { NODE_ID, RESERVED_NODES } from "../../contracts/topics.ts";
 import type { NodeRegister } from "../../core/service/core.ts";
 import type { HostClock, KeptFiles } from "../../core/service/world.ts";
+import { type CertificateBook, openCertificateBook } from "./certificate-book.ts";
 
 const FILE = "nodes.json";
 const PASSWORD_BYTES = 24;
 
+/** No hash: no password is right for it, in older versions too. */
+const NO_PASSWORD = "none";
+
 interface Row {
 	readonly password: string;
 	readonly addedWallMs: number;
+	/** It publishes events and is no node. */
+	readonly client?: boolean;
+	/** Its credential was taken back then; its place is kept so that people see it. */
+	readonly revokedWallMs?: number;
 }
 
 const parseRows = (text: string): Map<string, Row> => {
@@ -31,10 +39,10 @@ const parseRows = (text: string): Map<string, Row> => {
 	if (typeof nodes !== "object" || nodes === null) return damaged("has no nodes; restore it from a backup");
 	const rows = new Map<string, Row>();
 	for (const [node, row] of Object.entries(nodes)) {
-		const { password, addedWallMs } = row as Partial<Row>;
+		const { password, addedWallMs, client, revokedWallMs } = (row ?? {}) as Partial<Row>;
 		if (!NODE_ID.test(node) || typeof password !== "string" || typeof addedWallMs !== "number")
 			return damaged(`has a broken row for ${node}; restore it from a backup`);
-		rows.set(node, { password, addedWallMs });
+		rows.set(node, { password, addedWallMs, ...(client === true ? { client } : {}), ...(typeof revokedWallMs === "number" ? { revokedWallMs } : {}) });
 	}
 	return rows;
 };
@@ -42,6 +50,9 @@ const parseRows = (text: string): Map<string, Row> => {
 export interface OpenRegister extends NodeRegister, Credentials {
 	/** A fresh password for a node, known or not; the one before stops working. */
 	renew(node: string): Promise<string>;
+	/** What nodes were given to show at the TLS door, and what was taken back of it. */
+	readonly certificates: CertificateBook;
+	isClient(node: string): boolean;
 	/** Hashes, for a broker elsewhere that has to let the same nodes in. */
 	rows(): NodeRows;
 	/** Everything as another register has it. Rejects with OrionError CONFIG_INVALID for what is no register. */
@@ -52,6 +63,7 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 	const verify = rememberingVerifier(() => clock.now());
 	const text = await files.read(FILE);
 	const rows = text === undefined ? new Map<string, Row>() : parseRows(text);
+	const certificates = await openCertificateBook(files, () => clock.wall());
 	// One write at a time, so that two changes at once both stay.
 	let saving: Promise<void> = Promise.resolve();
 	const save = (): Promise<void> => {
@@ -62,10 +74,12 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 	};
 	const renew = async (node: string): Promise<string> => {
 		const password = randomBytes(PASSWORD_BYTES).toString("base64url");
-		rows.set(node, { password: await hashPassword(password), addedWallMs: rows.get(node)?.addedWallMs ?? clock.wall() });
+		const { addedWallMs = clock.wall(), client } = rows.get(node) ?? {};
+		rows.set(node, { password: await hashPassword(password), addedWallMs, ...(client === true ? { client } : {}) });
 		await save();
 		return password;
 	};
+	const unknown = (node: string) => fail("NOT_FOUND", { what: "node", id: node, detail: "See: orion node ls" });
 	return {
 		renew,
 		rows: () => Object.fromEntries(rows),
@@ -75,17 +89,41 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 			for (const [node, row] of parsed) rows.set(node, row);
 			await save();
 		},
-		nodes: () => [...rows].map(([node, { addedWallMs }]) => ({ node, addedWallMs })),
-		add: async (node) => {
+		certificates,
+		isClient: (node) => rows.get(node)?.client === true,
+		nodes: () =>
+			[...rows].map(([node, { addedWallMs, client, revokedWallMs }]) => {
+				const until = certificates.newest(node)?.notAfterWallMs;
+				return {
+					node,
+					addedWallMs,
+					...(client === true ? { client } : {}),
+					...(revokedWallMs === undefined ? {} : { revokedWallMs }),
+					...(until === undefined ? {} : { certificateUntilWallMs: until }),
+				};
+			}),
+		add: async (node, client = false) => {
 			if (!NODE_ID.test(node) || RESERVED_NODES.includes(node))
 				return fail("USAGE", { detail: `${node} is no node name: 1 to 32 of a-z, 0-9 and -, not ${RESERVED_NODES.join(" or ")}` });
-			if (rows.has(node)) return fail("USAGE", { detail: `there is a node ${node} already; remove it first with: orion node rm ${node}` });
+			const known = rows.get(node);
+			if (known !== undefined && known.revokedWallMs === undefined)
+				return fail("USAGE", { detail: `there is a node ${node} already; remove it first with: orion node rm ${node}` });
+			rows.set(node, { password: NO_PASSWORD, addedWallMs: clock.wall(), ...(client ? { client } : {}) });
 			return ok({ username: node, password: await renew(node) });
 		},
 		remove: async (node) => {
-			if (!rows.delete(node)) return fail("NOT_FOUND", { what: "node", id: node, detail: "See: orion node ls" });
+			if (!rows.delete(node)) return unknown(node);
+			const taken = await certificates.revoke(node);
 			await save();
-			return ok({ node });
+			return ok({ node, certificates: taken });
+		},
+		revoke: async (node) => {
+			const row = rows.get(node);
+			if (row === undefined) return unknown(node);
+			rows.set(node, { ...row, password: NO_PASSWORD, revokedWallMs: row.revokedWallMs ?? clock.wall() });
+			const taken = await certificates.revoke(node);
+			await save();
+			return ok({ node, certificates: taken });
 		},
 		remembers: (username, password) => {
 			const row = rows.get(username);

@@ -951,6 +951,10 @@ keyId: string
 publicKey: string
 }[]
 /**
+ * HOST:PORT of core's join listener, where the certificate is renewed; `orion join` writes it
+ */
+join?: string
+/**
  * supervised commands by service name
  */
 processes?: {
@@ -2401,6 +2405,10 @@ node: string
  * who
  */
 by: string
+/**
+ * it publishes events and is no node
+ */
+client?: boolean
 }
 
 /**
@@ -2418,7 +2426,7 @@ tick: number
 /**
  * state of its safe-stop
  */
-safety: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+safety: ("boot" | "working" | "alone" | "stopped" | "restricted" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
 /**
  * newest order to stop that was heard in this session
  */
@@ -2427,10 +2435,18 @@ order?: string
  * of a mover: what an arm or a lease must name
  */
 armEpoch?: number
+/**
+ * version of the agent
+ */
+version?: string
+/**
+ * messages that wait for their PUBACK
+ */
+outboxCount?: number
 }
 
 /**
- * A node lost its credential.
+ * A node lost its credential: it was removed, or only its credential was taken back.
  */
 export interface NodeRemoved {
 /**
@@ -2441,6 +2457,16 @@ node: string
  * who
  */
 by: string
+/**
+ * removed: it is forgotten; revoked: its place is kept, and it may join anew
+ */
+how?: ("removed" | "revoked")
+/**
+ * newest certificates that count no more
+ * 
+ * Items: serial, hex
+ */
+certificates?: string[]
 }
 
 /**
@@ -2454,7 +2480,7 @@ kind: ("still" | "mover")
 /**
  * state of its safe-stop
  */
-state: ("boot" | "working" | "alone" | "stopped" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+state: ("boot" | "working" | "alone" | "stopped" | "restricted" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
 /**
  * the stop or cut that holds; absent: none
  */

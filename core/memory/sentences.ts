@@ -103,8 +103,12 @@ const SENTENCES: Sentences = {
 	},
 	"dev.orion.stop.requested.v1": ({ data }) => `${data.by} ordered ${data.verb} for ${data.node} (${data.via})`,
 	"dev.orion.stop.released.v1": ({ data }) => `${data.by} released ${data.node} (${data.via})`,
-	"dev.orion.node.added.v1": ({ data }) => `node ${data.node} got a credential from ${data.by}`,
-	"dev.orion.node.removed.v1": ({ data }) => `node ${data.node} lost its credential through ${data.by}`,
+	"dev.orion.node.added.v1": ({ data }) => `${data.client === true ? "client" : "node"} ${data.node} got a credential from ${data.by}`,
+	"dev.orion.node.removed.v1": ({ data }) => {
+		const many = data.certificates?.length ?? 0;
+		const certificates = many === 0 ? "" : `, and ${many === 1 ? "its certificate counts" : `${many} certificates of it count`} no more`;
+		return `node ${data.node} ${data.how === "revoked" ? "was revoked by" : "lost its credential through"} ${data.by}${certificates}`;
+	},
 	"dev.orion.node.silence.v1": ({ data }) => {
 		if (data.found === "over") return `${data.node} is heard again, or its end was said otherwise`;
 		const why = data.parent === undefined ? `${data.missed} pulses in a row are missing` : `nothing is heard through ${data.parent}`;

@@ -16,7 +16,7 @@ import { type CoreKey, openCoreKey, raiseTerm } from "./keys.ts";
 import { Live } from "./live.ts";
 import { MotionLeases } from "./motion-leases.ts";
 import type { LoadedPolicy } from "./policies.ts";
-import type { CoreDesk, CoreTerm, Notice, Outside } from "./ports.ts";
+import type { CoreDesk, CoreTerm, KnownNode, NodeTaken, Notice, Outside } from "./ports.ts";
 import { type Parent, PresenceWatch } from "./presence-watch.ts";
 import { type JudgeAgain, Quarantine } from "./quarantine.ts";
 import { type Publish, Rounds } from "./rounds.ts";
@@ -38,9 +38,13 @@ export interface NodeCredential {
 
 /** Who may connect; kept beside core, because it says who is who and not what happened. */
 export interface NodeRegister {
-	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
-	add(node: string): Promise<Result<NodeCredential>>;
-	remove(node: string): Promise<Result<{ readonly node: string }>>;
+	nodes(): readonly KnownNode[];
+	/** `client`: it publishes events and is no node. */
+	add(node: string, client: boolean): Promise<Result<NodeCredential>>;
+	/** Its credential ends, and it is forgotten. */
+	remove(node: string): Promise<Result<NodeTaken>>;
+	/** Its credential ends, and its place is kept. */
+	revoke(node: string): Promise<Result<NodeTaken>>;
 }
 
 /** The broker as core uses it; given after core is open, because the broker asks core before it thanks anyone. */
@@ -119,6 +123,8 @@ interface Parts {
 }
 
 const RECORDS_MAX = 1_000;
+/** A record is small; the list beside core has all of them. */
+const CERTIFICATES_TOLD_MAX = 16;
 
 /** A message in quarantine is judged by whoever judged it when it came. */
 const quarantineOf = (parts: Parts): Quarantine => {
@@ -147,25 +153,29 @@ const retry = async ({ journal, shell }: Parts, named: string, by: string): Retu
 };
 
 /** Who may connect: each change is a record. */
-const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNode"> => {
+const nodeDesk = (parts: Parts): Pick<CoreDesk, "nodes" | "addNode" | "removeNode" | "revokeNode"> => {
 	const { options, journal, live } = parts;
 	const { register } = options;
+	/** First nobody comes in with it any more, then who is in is put out, then it is told. */
+	const take = async (node: string, how: "removed" | "revoked", by: string): ReturnType<CoreDesk["removeNode"]> => {
+		const taken = await (how === "removed" ? register.remove(node) : register.revoke(node));
+		if (!taken.ok) return taken;
+		await parts.link?.drop(node);
+		live.forget(node);
+		const certificates = taken.value.certificates.slice(-CERTIFICATES_TOLD_MAX);
+		await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by, how, certificates });
+		return taken;
+	};
 	return {
 		nodes: () => register.nodes(),
-		addNode: async (node, by) => {
-			const added = await register.add(node);
+		addNode: async (node, by, client) => {
+			const added = await register.add(node, client);
 			if (!added.ok) return added;
-			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by });
+			await journal.note("/core/operator", "dev.orion.node.added.v1", { node, by, ...(client ? { client } : {}) });
 			return ok({ node, ...added.value });
 		},
-		removeNode: async (node, by) => {
-			const removed = await register.remove(node);
-			if (!removed.ok) return removed;
-			await parts.link?.drop(node);
-			live.forget(node);
-			await journal.note("/core/operator", "dev.orion.node.removed.v1", { node, by });
-			return removed;
-		},
+		removeNode: (node, by) => take(node, "removed", by),
+		revokeNode: (node, by) => take(node, "revoked", by),
 	};
 };
 

@@ -131,13 +131,18 @@ const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
 		return c.json({ ...levelView(seen()), before, position });
 	});
 	app.post("/nodes", async (c) => {
-		const { node, by } = await fieldsOf(c);
-		if (typeof node !== "string") throw usage('the body is {"node":"NAME"}');
-		return c.json({ schema: "orion.node/1", ...must(await desk.addNode(node, nameFrom(by))), mqtt: desk.info().mqtt, rev: desk.info().head }, 201);
+		const { node, by, client = false } = await fieldsOf(c);
+		if (typeof node !== "string" || typeof client !== "boolean")
+			throw usage('the body is {"node":"NAME"}, and "client":true for one that only publishes events');
+		return c.json({ schema: "orion.node/1", ...must(await desk.addNode(node, nameFrom(by), client)), mqtt: desk.info().mqtt, rev: desk.info().head }, 201);
 	});
 	app.delete("/nodes/:node", async (c) =>
 		c.json({ schema: "orion.node/1", ...must(await desk.removeNode(c.req.param("node"), nameFrom(c.req.query("by")))), rev: desk.info().head }),
 	);
+	app.post("/nodes/:node/revoke", async (c) => {
+		const { by } = await fieldsOf(c);
+		return c.json({ schema: "orion.node-revoked/1", ...must(await desk.revokeNode(c.req.param("node"), nameFrom(by))), rev: desk.info().head });
+	});
 	app.post("/incidents/:id/retry", async (c) => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.retry/1", ...must(await desk.retry(c.req.param("id"), nameFrom(by))), rev: desk.info().head });

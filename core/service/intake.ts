@@ -121,7 +121,8 @@ export class CoreIntake {
 	live({ envelope, bytes }: JudgedMessage): void {
 		if ((envelope.type as string) === "dev.orion.node.pulse.v1") {
 			const node = nodeOfSource(envelope.source);
-			if (node !== undefined) this.#live.pulse(node, envelope.data as unknown as Pulse);
+			if (node !== undefined)
+				this.#live.pulse(node, { ...(envelope.data as unknown as Pulse), ...(envelope.clockquality === undefined ? {} : { clock: envelope.clockquality }) });
 			return;
 		}
 		if (this.#live.hear(envelope)) this.#journal.append([{ envelope, bytes }]).catch(() => undefined);

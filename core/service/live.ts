@@ -1,6 +1,6 @@
 // Connects what nodes say all the time (pulses, measurements) to the newest view of it; only samples of measurements are recorded.
 import { type Envelope, isType, nodeOfSource, sessionCounter } from "../../contracts/envelope.ts";
-import type { Clock } from "../../contracts/time.ts";
+import type { Clock, ClockQuality } from "../../contracts/time.ts";
 import type { LiveNode } from "./ports.ts";
 
 /** At most one measurement of a node in this time is recorded: a year of a node is then some gigabytes, not hundreds. */
@@ -14,6 +14,10 @@ export interface Pulse {
 	readonly order?: string;
 	/** Of a node that moves: what an arm or a lease must name. */
 	readonly armEpoch?: number;
+	readonly version?: string;
+	/** Messages that wait at the node. */
+	readonly outboxCount?: number;
+	readonly clock?: ClockQuality;
 }
 
 interface Heard {
@@ -26,7 +30,14 @@ interface Heard {
 	pulseMs?: number;
 	safety?: string;
 	armEpoch?: number | undefined;
+	said?: Pick<LiveNode, "version" | "outboxCount" | "clock">;
 }
+
+const saidIn = ({ version, outboxCount, clock }: Pulse): NonNullable<Heard["said"]> => ({
+	...(version === undefined ? {} : { version }),
+	...(outboxCount === undefined ? {} : { outboxCount }),
+	...(clock === undefined ? {} : { clock }),
+});
 
 export class Live {
 	readonly #clock: Clock;
@@ -69,6 +80,7 @@ export class Live {
 		heard.tick = pulse.tick;
 		heard.safety = pulse.safety;
 		heard.armEpoch = pulse.armEpoch;
+		heard.said = saidIn(pulse);
 		heard.pulseMs = this.#clock.now();
 		for (const listener of this.#listeners) listener(node, pulse);
 	}
@@ -118,6 +130,7 @@ export class Live {
 				connected: connected(node),
 				metricsNotRecorded: heard?.notRecorded ?? 0,
 				...(heard?.metrics === undefined || heard.metricsMs === undefined ? {} : { metrics: heard.metrics, metricsAgeMs: now - heard.metricsMs }),
+				...heard?.said,
 				...(heard?.session === undefined || heard.tick === undefined || heard.pulseMs === undefined
 					? {}
 					: { session: heard.session, tick: heard.tick, pulseAgeMs: now - heard.pulseMs, safety: heard.safety ?? "boot" }),

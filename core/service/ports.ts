@@ -2,6 +2,7 @@
 import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
 import type { Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
+import type { ClockQuality } from "../../contracts/time.ts";
 import type { Level } from "../policy.ts";
 import type { Approval, EngineState } from "../state.ts";
 import type { MotionAsked, MotionOpened, MoverHeard } from "./motion-leases.ts";
@@ -20,6 +21,23 @@ export interface LogRecord {
 	readonly envelope: Envelope;
 }
 
+/** Who may connect, or might until it was taken back. */
+export interface KnownNode {
+	readonly node: string;
+	readonly addedWallMs: number;
+	/** It publishes events and is no node. */
+	readonly client?: boolean;
+	readonly revokedWallMs?: number;
+	/** End of the certificate that is good for longest; absent: it has none that counts. */
+	readonly certificateUntilWallMs?: number;
+}
+
+/** What ended with a credential: serials of certificates, hex. */
+export interface NodeTaken {
+	readonly node: string;
+	readonly certificates: readonly string[];
+}
+
 /** The newest things heard that are not, or not all, recorded: measurements and pulses. */
 export interface LiveNode {
 	readonly node: string;
@@ -31,6 +49,11 @@ export interface LiveNode {
 	readonly tick?: number;
 	readonly pulseAgeMs?: number;
 	readonly safety?: string;
+	readonly version?: string;
+	/** Messages that wait there for their PUBACK. */
+	readonly outboxCount?: number;
+	/** What the node knows of its wall clock. */
+	readonly clock?: ClockQuality;
 	readonly connected: boolean;
 	/** Measurements that were not recorded because only samples are. */
 	readonly metricsNotRecorded: number;
@@ -136,9 +159,11 @@ export interface CoreDesk extends ApprovalDesk {
 	/** Carries what the holder signed, and answers with the node's newest word. */
 	renewLease(node: string, lease: string, signed: string): Result<MoverHeard>;
 	endLease(node: string, lease: string, signed: string): Result<MoverHeard>;
-	nodes(): readonly { readonly node: string; readonly addedWallMs: number }[];
-	addNode(node: string, by: string): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
-	removeNode(node: string, by: string): Promise<Result<{ readonly node: string }>>;
+	nodes(): readonly KnownNode[];
+	addNode(node: string, by: string, client: boolean): Promise<Result<{ readonly node: string; readonly username: string; readonly password: string }>>;
+	removeNode(node: string, by: string): Promise<Result<NodeTaken>>;
+	/** Password and certificates end at once, and who is connected with them is put out; what is known of the node stays, and it may join anew. */
+	revokeNode(node: string, by: string): Promise<Result<NodeTaken>>;
 	/** A checkpoint over everything that is in the log now, so that it can be kept elsewhere. */
 	signAudit(): Promise<Result<{ readonly signedUpTo: number }>>;
 	/** Messages that broke their contract, for a person to look at. */

@@ -3,15 +3,16 @@
 import { type Presence, presenceOf } from "../guardian/presence.ts";
 import { stoppedBy } from "../guardian/stops.ts";
 import type { GateVerdict, Level, Policy, Risk } from "../policy.ts";
-import { type EngineState, type Incident, openIncidents } from "../state.ts";
-import type { CoreInfo, LiveNode, LogRecord, Notice } from "./ports.ts";
+import { type EngineState, type Incident, type NodeView, openIncidents } from "../state.ts";
+import { credentialView } from "./node-credential.ts";
+import type { CoreInfo, KnownNode, LiveNode, LogRecord, Notice } from "./ports.ts";
 
 /** What one answer is made from, taken at one moment. */
 export interface Seen {
 	readonly info: CoreInfo;
 	readonly state: EngineState;
 	readonly live: readonly LiveNode[];
-	readonly known: readonly { readonly node: string; readonly addedWallMs: number }[];
+	readonly known: readonly KnownNode[];
 	readonly notices: readonly Notice[];
 	readonly wallMs: number;
 }
@@ -114,13 +115,20 @@ export const incidentView = (seen: Seen, id: string) => {
 	return incident === undefined ? undefined : incidentRow(seen, incident);
 };
 
+/** What the register knows of it comes first: a client has no presence, and of what was revoked nothing is believed. */
+const presenceOfNode = (view: NodeView | undefined, credential: KnownNode | undefined): Presence | "never-seen" | "client" | "revoked" => {
+	if (credential?.revokedWallMs !== undefined) return "revoked";
+	if (credential?.client === true) return "client";
+	return view === undefined ? "never-seen" : presenceOf(view);
+};
+
 const nodeRow = (seen: Seen, node: string) => {
 	const { state, live, known } = seen;
 	const view = state.nodes[node];
 	const heard = live.find((row) => row.node === node);
 	const credential = known.find((row) => row.node === node);
 	const open = openIncidents(state).filter((incident) => incident.node === node);
-	const presence: Presence | "never-seen" = view === undefined ? "never-seen" : presenceOf(view);
+	const presence = presenceOfNode(view, credential);
 	// What runs on a node that is not heard may run well: it is neither up nor down.
 	const reach = presence === "lost" || presence === "unreachable" ? { unreachable: true } : {};
 	const services = (view?.services ?? []).map((service) => {
@@ -134,7 +142,7 @@ const nodeRow = (seen: Seen, node: string) => {
 		...(SILENT.includes(presence) ? { silent: true } : {}),
 		connected: heard?.connected ?? false,
 		...(view?.silence === undefined ? {} : { missed: view.silence.missed, ...(view.silence.parent === undefined ? {} : { parent: view.silence.parent }) }),
-		...(credential === undefined ? {} : { addedAt: iso(credential.addedWallMs) }),
+		...(credential === undefined ? {} : { addedAt: iso(credential.addedWallMs), credential: credentialView(credential, seen.wallMs) }),
 		capabilities: view?.capabilities ?? [],
 		actions: view?.actions ?? [],
 		services,

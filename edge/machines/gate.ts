@@ -30,6 +30,7 @@ export type RefusalReason =
 	| "booting"
 	| "alone"
 	| "stopped"
+	| "restricted"
 	| "overtaken"
 	| "busy";
 
@@ -37,7 +38,7 @@ export type RefusalReason =
 export type ActionArgs = Readonly<Record<string, readonly string[]>>;
 
 /** What the safe-stop of this node says to a command. */
-export type GateSafety = "boot" | "working" | "alone" | "stopped";
+export type GateSafety = "boot" | "working" | "alone" | "stopped" | "restricted";
 
 /** What is so at this node now. */
 export interface GateView {
@@ -144,6 +145,7 @@ const judgePolicy = ({ policies, nowTick }: GateView, { policyHash }: ActionComm
 
 const judgeState = ({ safety, stoppedBy, running, runningMax }: GateView): readonly [RefusalReason, string] | undefined => {
 	if (safety === "stopped") return ["stopped", stoppedBy === undefined ? "this node is stopped" : `this node was stopped by ${stoppedBy}`];
+	if (safety === "restricted") return ["restricted", "this node's certificate is over or was taken back"];
 	if (safety === "boot") return ["booting", "this node has not yet heard its core"];
 	if (safety === "alone") return ["alone", "this node does not hear its core well enough"];
 	return running.length >= runningMax ? ["busy", `${running.length} commands are under way`] : undefined;

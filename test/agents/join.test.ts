@@ -1,9 +1,8 @@
 // Shows that a device joins only the mesh that its token names, once and within the hour, and that its certificate is good for nothing else (HARM-60 to HARM-64).
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
@@ -11,82 +10,10 @@ import { joinMesh } from "../../agents/roles/join.ts";
 import { openJoinTokens } from "../../agents/roles/join-tokens.ts";
 import { keptFiles } from "../../agents/roles/kept-files.ts";
 import { makeRequest, openMeshCa } from "../../agents/roles/mesh-ca.ts";
-import { openMeshDoor } from "../../agents/roles/mesh-door.ts";
 import { CORE_SERVER_NAME, readCertificate } from "../../agents/roles/node-certificate.ts";
-import { openNodeRegister } from "../../agents/roles/node-register.ts";
-import { openBroker } from "../../broker/broker.ts";
-import { OrionError } from "../../contracts/errors.ts";
-import { instant, wallTime } from "../../contracts/time.ts";
-import { mqttConnect } from "../../edge/mqtt.ts";
-import type { ConnectOptions } from "../../edge/ports.ts";
+import { closeAll, closers, codeOf, come, configOf, doors, folder, HOUR_MS, MESH } from "./doors.ts";
 
-const MESH = "mesh-0193a7c25f10";
-const HOUR_MS = 3_600_000;
-const KEY = { keyId: "e3b0c44298fc1c14", publicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
-const closers: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-	for (const close of closers.splice(0).reverse()) await close();
-});
-
-const folder = (): string => {
-	const made = mkdtempSync(join(tmpdir(), "orion-join-"));
-	closers.push(() => rmSync(made, { recursive: true, force: true }));
-	return made;
-};
-
-const intake = {
-	accept: () => Promise.resolve({ kind: "stored", position: 1 } as const),
-	quarantine: () => Promise.resolve({ position: 1 }),
-	live: () => undefined,
-};
-
-/** A mesh's doors as they stand on a network: authority, tokens, join listener and TLS broker. */
-const doors = async (mesh = MESH) => {
-	const time = { wallMs: Date.now(), nowMs: 0 };
-	const clock = {
-		bootId: "boot",
-		now: () => instant(time.nowMs),
-		wall: () => wallTime(time.wallMs),
-		bootMs: () => time.nowMs,
-		quality: () => "synced" as const,
-		offsetMinutes: () => 0,
-	};
-	const data = folder();
-	const files = await keptFiles(data);
-	const passwords = await openNodeRegister(files, clock);
-	const listen = { address: "127.0.0.1", mqttsPort: 0, joinPort: 0 };
-	const door = await openMeshDoor(listen, mesh, files, passwords, clock);
-	const broker = await openBroker({ mesh, host: "127.0.0.1", port: 0, secure: door.secure, credentials: door.register, intake, instance: "one" });
-	closers.push(() => broker.close());
-	const open = await door.open({ mesh, mqttPort: broker.securePort, coreKeys: [KEY] });
-	closers.push(() => open.close());
-	const add = async (node: string) => {
-		const added = await door.register.add(node);
-		if (!added.ok || added.value.join === undefined) throw new Error("not added");
-		return added.value.join;
-	};
-	return { time, data, files, door, broker, add, address: `127.0.0.1:${open.joinPort}` };
-};
-
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-	try {
-		await work;
-		return "none";
-	} catch (error) {
-		return error instanceof OrionError ? error.fault.code : String(error);
-	}
-};
-
-const asNode = (clientId: string): ConnectOptions => ({ clientId, keepaliveSeconds: 5, onMessage: () => undefined, onClosed: () => undefined });
-
-const configOf = async (state: string) => JSON.parse(await readFile(join(state, "node.json"), "utf8")) as { url: string; username: string; password: string };
-
-/** Connects as the node whose folder this is, with the credential of its own or another. */
-const come = async (state: string, clientId: string, credential?: { readonly username: string; readonly password: string }) => {
-	const config = await configOf(state);
-	return mqttConnect({ ...config, ...credential, ...(await readCertificate(state, config.url)) })(asNode(clientId));
-};
+afterEach(closeAll);
 
 describe("joining", () => {
 	test("HARM-60: the key is made on the device and only its owner reads it; the certificate lets the node in over TLS, and nobody without one", async () => {
@@ -199,7 +126,8 @@ describe("what one stolen thing can do", () => {
 		await mesh.broker.drop("pi-3");
 		expect(mesh.broker.connections()).toEqual([]);
 		connection.destroy();
-		expect(await codeOf(come(three, "pi-3"))).toBe("NOT_AUTHENTICATED");
+		expect(await codeOf(come(three, "pi-3"))).toBe("CERTIFICATE_REFUSED");
+		expect(mesh.taken.refused.at(-1)).toBe("CERTIFICATE_REVOKED");
 	});
 
 	test("HARM-64: a node's certificate is no server: who holds one cannot play core", async () => {

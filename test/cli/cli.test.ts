@@ -91,6 +91,7 @@ describe("--json", () => {
 		["level-set", troubled, ["level", "N2", "-m", "trust it"]],
 		["node", troubled, ["node", "add", "backup"]],
 		["node-removed", troubled, ["node", "rm", "host", "--yes"]],
+		["node-revoked", troubled, ["node", "revoke", "host", "--yes"]],
 		["event", troubled, ["alert", "door", "again", "--value", "3"]],
 		["policy", troubled, ["config", "reload"]],
 		["replay", hopeless, ["replay"]],

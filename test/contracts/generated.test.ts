@@ -102,7 +102,7 @@ const unbounded = (schema: Schema): string | undefined => {
 
 const UNIT = /(Ms|Mm|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
 const COUNTED =
-	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|count|cpuCount|load\d+|failures|downs|starts|pid|uses|left|missed|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|\w+Max|\w+Position)$/;
+	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|\w*[cC]ount|load\d+|failures|downs|starts|pid|uses|left|missed|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|\w+Max|\w+Position)$/;
 
 /** Numbers that stand in a table which says the unit once for all that is in it, or that have none; each with its reason. */
 const NO_UNIT_OF_THEIR_OWN: Readonly<Record<string, string>> = {

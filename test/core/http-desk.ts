@@ -11,7 +11,7 @@ import { step } from "../../core/engine.ts";
 import type { Level } from "../../core/policy.ts";
 import { approvalDesk } from "../../core/service/approvals-desk.ts";
 import { loadPolicy, POLICY_FILES, type PolicyTexts } from "../../core/service/policies.ts";
-import type { CoreDesk, CoreInfo, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
+import type { CoreDesk, CoreInfo, KnownNode, LiveNode, LogRecord, Notice } from "../../core/service/ports.ts";
 import { Quarantine } from "../../core/service/quarantine.ts";
 import { Tally } from "../../core/service/tally.ts";
 import { type EngineState, emptyState } from "../../core/state.ts";
@@ -35,7 +35,7 @@ export class DeskWorld {
 	first = 1;
 	notices: Notice[] = [];
 	lives: LiveNode[] = [];
-	credentials: { node: string; addedWallMs: number }[] = [];
+	credentials: KnownNode[] = [];
 	policyFault: ReturnType<typeof fail> | undefined;
 	/** Nodes that do not answer to an order to stop. */
 	readonly mute = new Set<string>();
@@ -228,15 +228,20 @@ export class DeskWorld {
 				return ok({ node, ms: 5, safety: "working" });
 			},
 			nodes: () => this.credentials,
-			addNode: async (node) => {
+			addNode: async (node, _by, client) => {
 				if (this.credentials.some((row) => row.node === node)) return fail("USAGE", { detail: `there is a node ${node} already` });
-				this.credentials.push({ node, addedWallMs: this.wallMs });
+				this.credentials.push({ node, addedWallMs: this.wallMs, ...(client ? { client } : {}) });
 				return ok({ node, username: node, password: "secret-of-test" });
 			},
 			removeNode: async (node) => {
 				if (!this.credentials.some((row) => row.node === node)) return fail("NOT_FOUND", { what: "node", id: node, detail: "See: orion node ls" });
 				this.credentials = this.credentials.filter((row) => row.node !== node);
-				return ok({ node });
+				return ok({ node, certificates: [] });
+			},
+			revokeNode: async (node) => {
+				if (!this.credentials.some((row) => row.node === node)) return fail("NOT_FOUND", { what: "node", id: node, detail: "See: orion node ls" });
+				this.credentials = this.credentials.map((row) => (row.node === node ? { ...row, revokedWallMs: this.wallMs } : row));
+				return ok({ node, certificates: ["01A7"] });
 			},
 			...approvalDesk({
 				mesh: MESH,

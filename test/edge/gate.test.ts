@@ -67,6 +67,7 @@ describe("HARM-4: every refusal, with its reason", () => {
 		["booting", "booting", arrival(), view({ safety: "boot" }), marksOf()],
 		["alone", "alone", arrival(), view({ safety: "alone" }), marksOf()],
 		["stopped", "stopped", arrival(), view({ safety: "stopped" }), marksOf()],
+		["its certificate is over or taken back", "restricted", arrival(), view({ safety: "restricted" }), marksOf()],
 		["overtaken", "overtaken", arrival({ seq: 9 }), view(), marksOf({ seq: 9 })],
 		["busy", "busy", arrival(), view({ running: ["a"], runningMax: 1 }), marksOf()],
 	];

@@ -1,5 +1,6 @@
-// Shows that another machine becomes a node with one address and one token, runs its agent over TLS, and is out when it is removed: RUN-40, HARM-64.
+// Shows that another machine becomes a node with one address and one token, runs its agent over TLS, and is out when it is revoked, and comes back when it joins anew: RUN-40, HARM-108, RUN-43.
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "vitest";
@@ -7,7 +8,13 @@ import { expectGolden, shapeOf } from "../cli/shape.ts";
 import { ORION, runOrion, TestMesh, until } from "../support/mesh.ts";
 
 interface Nodes {
-	readonly nodes: readonly { readonly node: string; readonly presence?: string; readonly metrics?: unknown }[];
+	readonly nodes: readonly {
+		readonly node: string;
+		readonly presence?: string;
+		readonly metrics?: unknown;
+		readonly session?: string;
+		readonly outboxCount?: number;
+	}[];
 }
 
 const meshes: TestMesh[] = [];
@@ -22,7 +29,7 @@ afterEach(async () => {
 	for (const mesh of meshes.splice(0)) await mesh.remove();
 });
 
-test("RUN-40: up --listen, node add, join, agent: the node is there and measured; removed, it is let in no more", async () => {
+test("RUN-40, HARM-108, RUN-43: node add, join, agent: the node is there; revoked, it is out and restricted; joined anew, it is what it was", async () => {
 	const mesh = await TestMesh.make("node: host\n", ["--listen", "127.0.0.1", "--mqtts-port", "0", "--join-port", "0"]);
 	meshes.push(mesh);
 	await mesh.start();
@@ -45,10 +52,31 @@ test("RUN-40: up --listen, node add, join, agent: the node is there and measured
 		const node = await nodeOf();
 		return node?.presence === "ready" && node.metrics !== undefined ? node : undefined;
 	});
-	expect((await mesh.orion("node", "rm", "pi-3", "--yes")).code).toBe(0);
-	await until("the agent says that its credential is refused", () => lines.find((line) => line.includes("NOT_AUTHENTICATED") || line.includes("credential")));
+	const before = readdirSync(state).sort();
+	const revoked = await mesh.orion("node", "revoke", "pi-3", "--yes", "--json");
+	expect(JSON.parse(revoked.out)).toMatchObject({ schema: "orion.node-revoked/1", node: "pi-3", certificates: [expect.stringMatching(/^[0-9A-F]+$/)] });
+	await until("the agent knows that its certificate was taken back", () => lines.find((line) => line.includes('"CERTIFICATE_REVOKED"')));
+	expect(lines.some((line) => line.includes('"event":"restricted"'))).toBe(true);
+	const records = await mesh.orion("logs", "--type", "node.removed");
+	expect(records.out).toMatch(/pi-3 was revoked by .*, and its certificate counts no more/);
+	expect(await nodeOf()).toMatchObject({ presence: "revoked", connected: false, credential: { certificate: "revoked" } });
+	expect(before.filter((name) => !readdirSync(state).includes(name))).toEqual([]);
 	// It goes on observing, and ends in order when it is told to.
 	const closed = new Promise<number | null>((resolve) => agent.once("close", resolve));
 	agent.kill("SIGTERM");
 	expect(await closed).toBe(0);
+
+	// Undone: joined anew into the same folder, it is the node that it was.
+	const anew = JSON.parse((await mesh.orion("node", "add", "pi-3", "--json")).out) as typeof added;
+	expect((await runOrion(["join", anew.join.address, anew.join.token, "--state", state, "--json"])).code).toBe(0);
+	const second = spawn(process.execPath, [ORION, "agent", "--state", state], { stdio: ["ignore", "ignore", "inherit"] });
+	agents.push(second);
+	const back = await until("pi-3 is ready again", async () => {
+		const node = await nodeOf();
+		return node?.presence === "ready" && node.session !== undefined && node.outboxCount !== undefined ? node : undefined;
+	});
+	expect(Number(back.session?.split(".")[0])).toBeGreaterThan(1);
+	const listed = await mesh.orion("node", "ls");
+	expect(listed.out).toMatch(/NODE +PRESENCE +PULSE +CERTIFICATE +SESSION +VERSION +OUTBOX +CLOCK/);
+	expect(listed.out).toMatch(/pi-3 +ready +\S+( \S+)? +7(29|30) d +\d+ +\d+\.\d+\.\d+ +\d+ +(synced|holdover|unsynced)/);
 });
