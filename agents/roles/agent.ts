@@ -206,8 +206,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { mesh, node, coreKeys } = options.config;
 	const mover = await openMoverOf(options.openMover, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
 	mover?.held(heldVerb(latch.book));
-	const isRestricted = (): boolean => options.certificate?.isRestricted ?? false;
-	const safe = nodeSafe(latch, mover, isRestricted);
+	const safe = nodeSafe(latch, mover, () => options.certificate?.isRestricted ?? false);
 	options.robot?.order(heldVerb(latch.book));
 	const sayEverything = (): void => {
 		const said = [
@@ -233,14 +232,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	sayEverything();
 	watch.start();
 	channels.data.start();
-	// A certificate that is over still opens the safety connection: how it is, and stop.
-	const onCertificate = (): void => {
-		if (isRestricted()) channels.safety.start();
-		channels.safety.safetyChanged();
-	};
-	options.certificate?.onChange(onCertificate);
-	if (isRestricted()) onCertificate();
-	options.certificate?.start();
+	heedCertificate(options.certificate, channels);
 	const emit = watchedEmit(outbox, alone);
 	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
@@ -264,6 +256,18 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 			await journal.close();
 		},
 	};
+};
+
+/** A certificate that is over still opens the safety connection: how it is, and stop. */
+const heedCertificate = (certificate: CertificateWatch | undefined, { safety }: Channels): void => {
+	if (certificate === undefined) return;
+	const onChange = (): void => {
+		if (certificate.isRestricted) safety.start();
+		safety.safetyChanged();
+	};
+	certificate.onChange(onChange);
+	if (certificate.isRestricted) onChange();
+	certificate.start();
 };
 
 interface Channels {

@@ -7,6 +7,7 @@ import { fail, OrionError } from "../../contracts/errors.ts";
 import { ok } from "../../contracts/result.ts";
 import { NODE_ID, RESERVED_NODES } from "../../contracts/topics.ts";
 import type { NodeRegister } from "../../core/service/core.ts";
+import type { KnownNode } from "../../core/service/ports.ts";
 import type { HostClock, KeptFiles } from "../../core/service/world.ts";
 import { type CertificateBook, openCertificateBook } from "./certificate-book.ts";
 
@@ -59,11 +60,20 @@ export interface OpenRegister extends NodeRegister, Credentials {
 	replace(rows: NodeRows): Promise<void>;
 }
 
-export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Promise<OpenRegister> => {
-	const verify = rememberingVerifier(() => clock.now());
+const known = (node: string, { addedWallMs, client, revokedWallMs }: Row, certificates: CertificateBook): KnownNode => {
+	const until = certificates.newest(node)?.notAfterWallMs;
+	return {
+		node,
+		addedWallMs,
+		...(client === true ? { client } : {}),
+		...(revokedWallMs === undefined ? {} : { revokedWallMs }),
+		...(until === undefined ? {} : { certificateUntilWallMs: until }),
+	};
+};
+
+const openRows = async (files: KeptFiles): Promise<{ readonly rows: Map<string, Row>; readonly save: () => Promise<void> }> => {
 	const text = await files.read(FILE);
 	const rows = text === undefined ? new Map<string, Row>() : parseRows(text);
-	const certificates = await openCertificateBook(files, () => clock.wall());
 	// One write at a time, so that two changes at once both stay.
 	let saving: Promise<void> = Promise.resolve();
 	const save = (): Promise<void> => {
@@ -72,6 +82,13 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 		);
 		return saving;
 	};
+	return { rows, save };
+};
+
+export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Promise<OpenRegister> => {
+	const verify = rememberingVerifier(() => clock.now());
+	const { rows, save } = await openRows(files);
+	const certificates = await openCertificateBook(files, () => clock.wall());
 	const renew = async (node: string): Promise<string> => {
 		const password = randomBytes(PASSWORD_BYTES).toString("base64url");
 		const { addedWallMs = clock.wall(), client } = rows.get(node) ?? {};
@@ -91,22 +108,12 @@ export const openNodeRegister = async (files: KeptFiles, clock: HostClock): Prom
 		},
 		certificates,
 		isClient: (node) => rows.get(node)?.client === true,
-		nodes: () =>
-			[...rows].map(([node, { addedWallMs, client, revokedWallMs }]) => {
-				const until = certificates.newest(node)?.notAfterWallMs;
-				return {
-					node,
-					addedWallMs,
-					...(client === true ? { client } : {}),
-					...(revokedWallMs === undefined ? {} : { revokedWallMs }),
-					...(until === undefined ? {} : { certificateUntilWallMs: until }),
-				};
-			}),
+		nodes: () => [...rows].map(([node, row]) => known(node, row, certificates)),
 		add: async (node, client = false) => {
 			if (!NODE_ID.test(node) || RESERVED_NODES.includes(node))
 				return fail("USAGE", { detail: `${node} is no node name: 1 to 32 of a-z, 0-9 and -, not ${RESERVED_NODES.join(" or ")}` });
-			const known = rows.get(node);
-			if (known !== undefined && known.revokedWallMs === undefined)
+			const before = rows.get(node);
+			if (before !== undefined && before.revokedWallMs === undefined)
 				return fail("USAGE", { detail: `there is a node ${node} already; remove it first with: orion node rm ${node}` });
 			rows.set(node, { password: NO_PASSWORD, addedWallMs: clock.wall(), ...(client ? { client } : {}) });
 			return ok({ username: node, password: await renew(node) });
