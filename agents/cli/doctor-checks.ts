@@ -4,8 +4,10 @@ import { OrionError, sayFault } from "../../contracts/errors.ts";
 import { sayDuration } from "../../contracts/time.ts";
 import type { LogView, StatusView } from "../../core/service/views.ts";
 import { checkAudit } from "../roles/audit-check.ts";
+import { newestCertificates } from "../roles/certificate-book.ts";
 import { findConfig, readPolicies } from "../roles/config.ts";
 import type { HostFacts } from "../roles/host-facts.ts";
+import { readText } from "../roles/kept-files.ts";
 import { openStoppedLog } from "../roles/stopped-log.ts";
 import { gigabytes, grouped, percent } from "./layout.ts";
 import type { MeshClient } from "./mesh-client.ts";
@@ -53,6 +55,9 @@ const HTTP_PORT = 7_070;
 /** Core records time every 30 s when nothing else happens. */
 const STANDS_STILL_MS = 60_000;
 const LAG_RECORDS = 1_000;
+const DAY_MS = 86_400_000;
+/** Agents renew in the last 60 days: one that has not by now does not. */
+const CERTIFICATE_WARN_DAYS = 30;
 const SECRETS = ["token", "core/core-key.json", "core/audit-key.json"] as const;
 
 const node: Check["examine"] = async ({ facts }) => {
@@ -92,6 +97,28 @@ const secrets: Check["examine"] = async ({ data, facts }) => {
 	}
 	if (open.length > 0) return bad(`others on this machine may read ${open.join(", ")}`, `chmod 600 ${open.map((path) => `'${path}'`).join(" ")}`);
 	return found === 0 ? warn("there are none yet", "orion up") : fine("token and keys are readable by their owner only");
+};
+
+const certificates: Check["examine"] = async ({ data, wallMs }) => {
+	try {
+		const rows = [...(await newestCertificates((name) => readText(join(data, name)))).values()].map(({ node, notAfterWallMs }) => ({
+			node,
+			days: Math.floor((notAfterWallMs - wallMs) / DAY_MS),
+		}));
+		const named = (some: typeof rows): string => some.map(({ node, days }) => (days < 0 ? node : `${node} (${days} d)`)).join(", ");
+		const over = rows.filter(({ days }) => days < 0);
+		const fix = "start `orion agent` there, which asks for a new one; or there: orion renew";
+		if (over.length > 0) return bad(`over, so only health and stop are left to: ${named(over)}`, fix);
+		const soon = rows.filter(({ days }) => days < CERTIFICATE_WARN_DAYS);
+		if (soon.length > 0) return warn(`soon over, and not renewed by its node: ${named(soon)}`, fix);
+		return fine(
+			rows.length === 0
+				? "no node has one: none joined over TLS"
+				: `${rows.length} of nodes, the first is over in ${Math.min(...rows.map(({ days }) => days))} days`,
+		);
+	} catch (error) {
+		return ofFault(error, `restore ${join(data, "certificates.json")} from a backup`);
+	}
 };
 
 const disk: Check["examine"] = async ({ data, facts }) => {
@@ -186,6 +213,7 @@ export const CHECKS: readonly Check[] = [
 	{ id: "folder", title: "data folder", examine: folder },
 	{ id: "owner", title: "its owner", examine: owner },
 	{ id: "secrets", title: "token, keys", examine: secrets },
+	{ id: "certificates", title: "certificates", examine: certificates },
 	{ id: "disk", title: "disk", examine: disk },
 	{ id: "clock", title: "clock", examine: clock },
 	{ id: "config", title: "orion.yaml", examine: config },

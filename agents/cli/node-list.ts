@@ -2,7 +2,7 @@
 import { sayDuration } from "../../contracts/time.ts";
 import type { NodesView } from "../../core/service/views.ts";
 import { presenceStyle } from "./colours.ts";
-import { type Cell, type Column, grouped, plain, table } from "./layout.ts";
+import { type Cell, type Column, grouped, plain, table, wrap } from "./layout.ts";
 import type { MeshClient } from "./mesh-client.ts";
 import type { Paint, Session } from "./session.ts";
 
@@ -82,7 +82,11 @@ export const listNodes = async (session: Session): Promise<number> => {
 	if (nodes.length === 0) session.say("no nodes yet; add one with: orion node add NAME");
 	else {
 		const rows = nodes.map((row) => cells(session, row));
-		session.say([...table(COLUMNS, rows, session.width, session.paint.dim), ...advice(nodes).map((line) => session.paint.dim(line))].join("\n"));
+		session.say(
+			[...table(COLUMNS, rows, session.width, session.paint.dim), ...advice(nodes).map((line) => session.paint.dim(wrap(line, session.width, "  ")))].join(
+				"\n",
+			),
+		);
 	}
 	return 0;
 };

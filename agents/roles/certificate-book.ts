@@ -25,6 +25,7 @@ export interface CertificateBook {
 	newest(node: string): Given | undefined;
 }
 
+/** What stands in the file: by serial. Fault: CONFIG_INVALID. */
 const parseRows = (text: string): Map<string, Given> => {
 	const damaged = (): OrionError =>
 		new OrionError("CONFIG_INVALID", {
@@ -50,6 +51,15 @@ const parseRows = (text: string): Map<string, Given> => {
 			return [serial, { node, serial, notAfterWallMs, ...(revokedWallMs === undefined ? {} : { revokedWallMs }) }];
 		}),
 	);
+};
+
+/** By node, of the certificates that count, the one that is good for longest; changes nothing. Fault: CONFIG_INVALID. */
+export const newestCertificates = async (read: (name: string) => Promise<string | undefined>): Promise<ReadonlyMap<string, Given>> => {
+	const text = await read(FILE);
+	const newest = new Map<string, Given>();
+	for (const row of text === undefined ? [] : parseRows(text).values())
+		if (row.revokedWallMs === undefined && row.notAfterWallMs >= (newest.get(row.node)?.notAfterWallMs ?? 0)) newest.set(row.node, row);
+	return newest;
 };
 
 /** Fault: CONFIG_INVALID. */

@@ -17,7 +17,7 @@ import type { ConnectOptions } from "../../edge/ports.ts";
 
 export const MESH = "mesh-0193a7c25f10";
 export const HOUR_MS = 3_600_000;
-export const KEY = { keyId: "e3b0c44298fc1c14", publicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
+const KEY = { keyId: "e3b0c44298fc1c14", publicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
 export const closers: (() => Promise<void> | void)[] = [];
 
 export const closeAll = async (): Promise<void> => {
@@ -46,8 +46,8 @@ const intakeOf = (taken: Taken) => ({
 
 /** A mesh's doors as they stand on a network: authority, tokens, join listener and TLS broker. */
 /** With `data` of doors that were open before, as core finds them after a restart. */
-export const doors = async (mesh = MESH, data = folder()) => {
-	const time = { wallMs: Date.now(), nowMs: 0 };
+export const doors = async (mesh = MESH, data = folder(), wallMs = Date.now()) => {
+	const time = { wallMs, nowMs: 0 };
 	const clock = {
 		bootId: "boot",
 		now: () => instant(time.nowMs),
@@ -73,13 +73,19 @@ export const doors = async (mesh = MESH, data = folder()) => {
 	});
 	closers.push(() => broker.close());
 	const open = await door.open({ mesh, mqttPort: broker.securePort, coreKeys: [KEY] });
-	closers.push(() => open.close());
+	let closing: Promise<void> | undefined;
+	/** Of the join listener alone. */
+	const close = (): Promise<void> => {
+		closing ??= open.close();
+		return closing;
+	};
+	closers.push(close);
 	const add = async (node: string, client = false) => {
 		const added = await door.register.add(node, client);
 		if (!added.ok || added.value.join === undefined) throw new Error("not added");
 		return added.value.join;
 	};
-	return { time, clock, data, files, door, broker, taken, add, address: `127.0.0.1:${open.joinPort}` };
+	return { time, clock, data, files, door, broker, taken, add, close, address: `127.0.0.1:${open.joinPort}` };
 };
 
 export const codeOf = async (work: Promise<unknown>): Promise<string> => {

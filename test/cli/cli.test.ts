@@ -294,6 +294,42 @@ describe("what people read", () => {
 		expectGolden("status.card.txt", masked((await (await over(troubled())).run(["status"], onTerminal(80))).out));
 	});
 
+	test("RUN-43: node ls says of each node and client what it needs a person for", async () => {
+		const world = troubled();
+		const day = 86_400_000;
+		const until = (days: number) => ({ certificateUntilWallMs: world.wallMs + days * day + 1 });
+		const known = (node: string, more: object) => world.credentials.push({ node, addedWallMs: world.wallMs, ...more });
+		known("pi-1", until(700));
+		known("pi-2", until(59));
+		known("pi-3", until(-3));
+		known("pi-4", { revokedWallMs: world.wallMs, ...until(100) });
+		known("backup", { client: true, ...until(400) });
+		world.lives = [
+			...world.lives,
+			{
+				node: "pi-1",
+				connected: true,
+				metricsNotRecorded: 0,
+				session: "12.00000000000000aa",
+				tick: 1,
+				pulseAgeMs: 300,
+				version: "0.1.0",
+				outboxCount: 1_234,
+				clock: "unsynced",
+			},
+		];
+		const api = await over(world);
+		expectGolden("node-ls.card.txt", masked((await api.run(["node", "ls"], onTerminal(80))).out));
+		const { nodes } = JSON.parse((await api.run(["node", "ls", "--json"])).out) as { nodes: { node: string; presence: string; credential: object }[] };
+		expect(Object.fromEntries(nodes.map(({ node, presence, credential }) => [node, [presence, credential]]))).toMatchObject({
+			"pi-1": ["never-seen", { kind: "node", certificate: "valid", certificateDaysLeft: 700 }],
+			"pi-2": ["never-seen", { certificate: "valid", certificateDaysLeft: 59 }],
+			"pi-3": ["never-seen", { certificate: "expired", certificateDaysLeft: -3 }],
+			"pi-4": ["revoked", { certificate: "revoked" }],
+			backup: ["client", { kind: "client", certificate: "valid" }],
+		});
+	});
+
 	test("colours on a terminal, none with --no-color, NO_COLOR, TERM=dumb or into a pipe", async () => {
 		const api = await over(troubled());
 		const coloured = async (args: readonly string[], env: Record<string, string>, outIsTty = true) =>

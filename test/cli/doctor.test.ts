@@ -80,6 +80,35 @@ describe("RUN-32 orion doctor", () => {
 		expect([code, answer.worst, answer.checks.filter(({ state }) => state !== "OK")]).toEqual([0, "OK", []]);
 	});
 
+	const DAY_MS = 86_400_000;
+	const given = (wallMs: number, days: number, more: object = {}) => ({
+		node: "pi-3",
+		serial: `0${days < 0 ? 1 : days}`,
+		notAfterWallMs: wallMs + days * DAY_MS,
+		...more,
+	});
+	const lives: readonly (readonly [string, (wallMs: number) => readonly object[], string, string])[] = [
+		["none", () => [], "OK", "no node has one"],
+		["a good one", (wallMs) => [given(wallMs, 30)], "OK", "the first is over in 30 days"],
+		["one that its node did not renew", (wallMs) => [given(wallMs, 29)], "WARN", "pi-3 (29 d)"],
+		["one that is over", (wallMs) => [given(wallMs, -1)], "FAIL", "pi-3"],
+		["an old one beside its successor", (wallMs) => [given(wallMs, 700), given(wallMs, -1)], "OK", "700 days"],
+		["one that was taken back", (wallMs) => [given(wallMs, -1, { revokedWallMs: 1 })], "OK", "no node has one"],
+	];
+	test.each(lives)("RUN-44: of certificates, %s", async (_what, rows, state, says) => {
+		const { world, data, examine } = await left();
+		writeFileSync(join(data, "certificates.json"), JSON.stringify({ schema: "orion.certificates/1", certificates: rows(world.wallMs) }), { mode: 0o600 });
+		const { check } = await examine();
+		expect(check("certificates")).toMatchObject({ state, says: expect.stringContaining(says) });
+		if (state !== "OK") expect(check("certificates")?.fix).toContain("orion renew");
+	});
+
+	test("RUN-44: a list that is damaged is said", async () => {
+		const { data, examine } = await left();
+		writeFileSync(join(data, "certificates.json"), "{");
+		expect((await examine()).check("certificates")).toMatchObject({ state: "FAIL", says: expect.stringContaining("certificates.json") });
+	});
+
 	const wrong: readonly (readonly [string, string, string, Partial<HostFacts>, string])[] = [
 		["an old Node", "node", "FAIL", { nodeVersion: "20.18.3" }, "install Node 20.19"],
 		["an older one", "node", "FAIL", { nodeVersion: "18.20.0" }, "install Node"],
@@ -162,7 +191,7 @@ describe("RUN-32 orion doctor", () => {
 		writeFileSync(join(data, "run.json"), JSON.stringify({ ...told, tokenFile: join(data, "token") }));
 		writeFileSync(join(data, "token"), "wrong");
 		const { answer, check } = await examine();
-		expect([answer.checks.length, check("mesh")?.state]).toEqual([13, "FAIL"]);
+		expect([answer.checks.length, check("mesh")?.state]).toEqual([14, "FAIL"]);
 	});
 
 	test("the host's own answers are real: a port that is taken, a file's rights", async () => {
@@ -186,6 +215,6 @@ describe("RUN-32 orion doctor", () => {
 		const { code, out } = await runHere(["doctor", "--data", data]);
 		expect(code).toBe(9);
 		expect(out).toMatch(/FAIL {2}token, keys {2}others on this machine may read .*token\n +fix: chmod 600 /);
-		expect(out).toMatch(/\n\d of 13 checks fail, \d warn\n$/);
+		expect(out).toMatch(/\n\d of 14 checks fail, \d warn\n$/);
 	});
 });
