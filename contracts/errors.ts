@@ -141,6 +141,7 @@ export const ERRORS = {
 	PAGE_MAY_NOT: kind("caller", false, 5, "a page may not ask for {asked}: use the command line"),
 	AMBIGUOUS: kind("caller", false, 2, "{id} may be any of {candidates}. Give more of it."),
 	RECORDS_ARCHIVED: kind("operator", false, 1, "the record at position {position} is archived; ask from {first} on, the oldest one that is still here"),
+	INSTALL_REFUSED: kind("operator", false, 1, "nothing was installed: {detail}."),
 	APPROVAL_OVER: kind("caller", false, 6, "{approval} cannot be answered any more ({reason}): {detail}. See: orion approvals show {approval}"),
 	APPROVAL_REFUSED: kind("caller", false, 5, "the answer to {approval} counts for nothing ({reason}): {detail}. See: orion approvals show {approval}"),
 	TOO_MANY_READERS: kind("machine", true, 1, "{readersMax} readers follow the log already; close one first"),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
 import { sayDuration } from "../../contracts/time.ts";
 import type { LogView, StatusView } from "../../core/service/views.ts";
+import { GUARD, SERVO_BUS, VENDOR_PORT } from "../install/refusals.ts";
 import { checkAudit } from "../roles/audit-check.ts";
 import { newestCertificates } from "../roles/certificate-book.ts";
 import { findConfig, readPolicies } from "../roles/config.ts";
@@ -208,6 +209,21 @@ const audit: Check["examine"] = async ({ data, facts, mesh }) => {
 	}
 };
 
+/** Where there is a servo bus, whoever else could move the same legs. */
+const robot: Check["examine"] = async ({ facts }) => {
+	if (!facts.exists(SERVO_BUS)) return fine("no servo bus here");
+	if (await facts.listens(VENDOR_PORT))
+		return bad(
+			`something listens on port ${VENDOR_PORT}, as the vendor's server does: two programs would move the same legs`,
+			`see who it is, and stop it: sudo ss -ltnp 'sport = :${VENDOR_PORT}'`,
+		);
+	const others = (await facts.holders(SERVO_BUS)).filter(({ name }) => name !== GUARD);
+	const [first] = others;
+	if (first !== undefined)
+		return bad(`process ${first.pid} (${first.name}) has ${SERVO_BUS} open beside the guard`, `look at it: ps -fp ${first.pid}; end it: kill ${first.pid}`);
+	return fine("nobody else is at the servos");
+};
+
 export const CHECKS: readonly Check[] = [
 	{ id: "node", title: "Node", examine: node },
 	{ id: "folder", title: "data folder", examine: folder },
@@ -219,6 +235,7 @@ export const CHECKS: readonly Check[] = [
 	{ id: "config", title: "orion.yaml", examine: config },
 	{ id: "policies", title: "policies", examine: policies },
 	{ id: "ports", title: "ports", examine: ports },
+	{ id: "robot", title: "servos", examine: robot },
 	{ id: "mesh", title: "mesh", examine: reachable },
 	{ id: "notices", title: "notices", examine: notices },
 	{ id: "log", title: "log", examine: log },

@@ -8,6 +8,7 @@ import { registerApprovals } from "./approval-commands.ts";
 import { register as registerBroker } from "./broker.ts";
 import { careCommands } from "./care-commands.ts";
 import { type Bind, examples, parseNumber, parsePositive } from "./command-parts.ts";
+import { registerInstall } from "./install-commands.ts";
 import type { JoinOptions } from "./join.ts";
 import type { LogsOptions } from "./logs.ts";
 import { registerRobot } from "./robot-verbs.ts";
@@ -340,6 +341,7 @@ const buildProgram = (host: Host, json: boolean, onExit: (code: number) => void)
 	changeCommands(program, bind);
 	careCommands(program, bind);
 	registerApprovals(program, bind);
+	registerInstall(program, bind);
 	return program;
 };
 

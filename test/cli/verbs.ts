@@ -58,4 +58,6 @@ export const VERBS: readonly string[] = [
 	"doctor",
 	"completion",
 	"glossary",
+	"install",
+	"uninstall",
 ];

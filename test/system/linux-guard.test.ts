@@ -1,10 +1,11 @@
 // Shows that the linux-guard, a real process over an emulated bus, obeys the same dead-man as the board, and survives nobody (HARM-20 to HARM-24).
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { postureOf, standStance } from "../../firmware-bridge/body/posture.ts";
 import { anglesOf, pulsesFor } from "../../firmware-bridge/body/servos.ts";
@@ -142,6 +143,23 @@ describe("linux-guard", () => {
 		await until("the end", () => guard.exitCode !== null);
 		expect(guard.exitCode).toBe(0);
 		expect(bus.powered).toBe(false);
+	});
+
+	test("HARM-118 what is left to do after a guard that was killed: power off and every channel silent, whatever it left", async () => {
+		const host = new Host(path);
+		await host.arm(500, 5_000);
+		host.say({ kind: "pose", tag: host.tag, pulsesUs: new Array<number>(18).fill(1_500) });
+		await host.renewUntil("pulses", () => bus.pulseUs(3) > 0 || bus.events.some(({ kind }) => kind === "pulses"));
+		expect(bus.powered).toBe(true);
+		guard.kill("SIGKILL");
+		await until("the guard is gone", () => guard.signalCode !== null);
+		const before = bus.events.length;
+		// Not waited for in a way that keeps the bus from answering: it lives in this process.
+		await promisify(execFile)(program, ["--off", "--bus", `emulated:${path}.bus`]);
+		await until("power is off, by a word", () => bus.events.slice(before).some((event) => event.kind === "power" && !event.on));
+		expect(bus.powered).toBe(false);
+		for (const chip of bus.chips.values()) expect(Math.max(...chip.pulsesUs())).toBe(0);
+		host.leave();
 	});
 
 	test("pulses on the bus, decoded back to feet, are the posture that was asked, to a step of the chip (HARM-21)", async () => {

@@ -5,9 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { bundled } from "../../agents/roles/agent-process.ts";
 import { keyIdOf } from "../../core/service/keys.ts";
-import { ORION, ROOT, until } from "../support/mesh.ts";
+import { ROOT, until } from "../support/mesh.ts";
 import { NotifySocket } from "../support/notify.ts";
 
 const WATCHDOG_MS = 900;
@@ -26,6 +25,7 @@ interface Service {
 	readonly child: ChildProcess;
 	/** There as soon as its loop is blocked. */
 	readonly blockedFile: string;
+	readonly said: string[];
 }
 
 let folder = "";
@@ -51,14 +51,30 @@ const start = async (name: string, args: readonly string[]): Promise<Service> =>
 	const blockedFile = join(folder, `${name}.blocked`);
 	const env = { ...socket.environment(WATCHDOG_MS), BLOCKED_FILE: blockedFile };
 	const child = spawn(process.execPath, ["--import", BLOCK, ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
-	const service = { name, socket, child, blockedFile };
-	child.stderr.resume();
+	const service: Service = { name, socket, child, blockedFile, said: [] };
+	child.stderr.on("data", (chunk: Buffer) => service.said.push(chunk.toString()));
 	services.push(service);
 	return service;
 };
 
-const actuator = (name: string): Promise<Service> =>
-	start(name, [bundled("actuator"), "--state", join(folder, name), "--policy", join(ROOT, "policies/robots/fnk0052.yaml"), "--driver", "twin"]);
+/** The command line of a unit, with its state in the test's folder and `more` for what stands in its settings. */
+const unit = (role: string, name: string, more: readonly string[] = []): Promise<Service> => {
+	const text = readFileSync(join(ROOT, `deploy/systemd/orion-${role}.service`), "utf8");
+	const [program, ...words] = (text.match(/^ExecStart=(.*)$/m)?.[1] ?? "").split(" ").flatMap((word) => (word === "$ORION_ARGS" ? more : [word]));
+	expect(program).toBe("@NODE@");
+	const home = ROOT.replace(/\/$/, "");
+	return start(
+		name,
+		words.map((word) =>
+			word
+				.replaceAll("@HOME@", home)
+				.replaceAll("@MODEL@", "fnk0052")
+				.replace(/^\/var\/lib\/orion-\w+$/, join(folder, name)),
+		),
+	);
+};
+
+const actuator = (name: string): Promise<Service> => unit("actuator", name);
 
 /** A node whose broker is away, as after a boot without a network. */
 const agent = (name: string): Promise<Service> => {
@@ -76,21 +92,19 @@ const agent = (name: string): Promise<Service> => {
 		coreKeys,
 	};
 	writeFileSync(join(state, "node.json"), JSON.stringify(node));
-	return start(name, [bundled("agent"), "--state", state]);
+	return unit("agent", name);
 };
 
-const core = (name: string): Promise<Service> => start(name, [ORION, "core", "--data", join(folder, name), "--mqtt-port", "0", "--http-port", "0", "--json"]);
+const core = (name: string): Promise<Service> => unit("core", name, ["--mqtt-port", "0", "--http-port", "0"]);
 
 /** Core and its Redis are away: a broker is there for its nodes nevertheless. */
-const broker = (name: string): Promise<Service> => {
-	const where = ["--core", "redis://127.0.0.1:1", "--name", "attic", "--mesh", "mesh-0123456789ab", "--mqtt-port", "0"];
-	return start(name, [ORION, "broker", ...where, "--data", join(folder, name), "--json"]);
-};
+const broker = (name: string): Promise<Service> =>
+	unit("broker", name, ["--core", "redis://127.0.0.1:1", "--name", "attic", "--mesh", "mesh-0123456789ab", "--mqtt-port", "0"]);
 
-const alive = async ({ name, socket, child }: Service, signs: number): Promise<void> => {
+const alive = async ({ name, socket, child, said }: Service, signs: number): Promise<void> => {
 	const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
 	await until(`${name} gives ${signs} signs of life`, () => (socket.signs >= signs || hasEnded() ? true : undefined), 60_000);
-	expect({ name, code: child.exitCode, signal: child.signalCode }).toEqual({ name, code: null, signal: null });
+	if (hasEnded()) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}: ${said.join("")}`);
 };
 
 const isFrozen = ({ child }: Service): true | undefined => (/\) [Tt] /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8")) ? true : undefined);

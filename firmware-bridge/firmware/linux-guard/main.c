@@ -239,9 +239,14 @@ static void end(int signal)
 	atomic_store(&ending, true);
 }
 
-static bool read_words(int count, char **words, const char **socket_path, const char **bus)
+static bool read_words(int count, char **words, const char **socket_path, const char **bus, bool *off_only)
 {
 	for (int at = 1; at < count; at += 2) {
+		if (strcmp(words[at], "--off") == 0) {
+			*off_only = true;
+			at--;
+			continue;
+		}
 		if (at + 1 == count)
 			return false;
 		if (strcmp(words[at], "--socket") == 0)
@@ -251,20 +256,36 @@ static bool read_words(int count, char **words, const char **socket_path, const 
 		else
 			return false;
 	}
-	return *socket_path != NULL;
+	return *off_only || *socket_path != NULL;
+}
+
+// What is left to do after a guard that died: outputs off, and nothing else.
+static int switch_off(const char *bus)
+{
+	if (!platform->open(bus))
+		return 1;
+	platform->power(false);
+	// Without their power they need not answer.
+	(void)chips_all_off();
+	platform->close();
+	return 0;
 }
 
 int main(int count, char **words)
 {
 	const char *socket_path = NULL, *bus = "/dev/i2c-1";
-	if (!read_words(count, words, &socket_path, &bus)) {
-		fprintf(stderr, "usage: linux-guard --socket PATH [--bus /dev/i2c-1 | --bus emulated:PATH]\n");
+	bool off_only = false;
+	if (!read_words(count, words, &socket_path, &bus, &off_only)) {
+		fprintf(stderr, "usage: linux-guard --socket PATH [--bus /dev/i2c-1 | --bus emulated:PATH]\n"
+				"       linux-guard --off [--bus ...]    outputs off, then ends\n");
 		return 2;
 	}
 	if (strncmp(bus, "emulated:", 9) == 0) {
 		platform = &emulated_platform;
 		bus += 9;
 	}
+	if (off_only)
+		return switch_off(bus);
 	struct sigaction ends = { .sa_handler = end };
 	sigaction(SIGTERM, &ends, NULL);
 	sigaction(SIGINT, &ends, NULL);
