@@ -9,11 +9,11 @@ import { keyIdOf } from "../../core/service/keys.ts";
 import { ROOT, until } from "../support/mesh.ts";
 import { NotifySocket } from "../support/notify.ts";
 
-const WATCHDOG_MS = 900;
+const WATCHDOG_MS = 750;
 /** So many signs of one that lives are time enough for one that is frozen to have given its own. */
-const SIGNS = 12;
+const SIGNS = 9;
 /** And so many until what was on its way when it was frozen has arrived and was read. */
-const SETTLING_SIGNS = 3;
+const SETTLING_SIGNS = 2;
 /** One may still wait in the relay, and one be read late. */
 const SIGNS_ON_THEIR_WAY = 2;
 /** Blocks whatever it is loaded into, for ever, at this signal, and leaves a file that says so. */
