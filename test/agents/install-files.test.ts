@@ -1,4 +1,4 @@
-// Shows an installation on files: who may read them, what a dry run leaves, that taking it back leaves the tree as it was, and that the guard is built (RUN-47).
+// Shows an installation on files: who may read them, what a dry run leaves, that taking it back leaves the tree as it was, and that the guard is built (RUN-47, RUN-51).
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -90,7 +90,7 @@ describe("RUN-47 on files", () => {
 		await expect(run((session) => runUninstall(session, { role, root }))).rejects.toMatchObject({ fault: { code: "NOT_FOUND" } });
 	});
 
-	test("its own Redis: loopback, a password of its own that a repetition keeps, nothing thrown away, and core is told of it", async () => {
+	test("RUN-51 its own Redis: loopback, a password of its own that a repetition keeps, nothing thrown away, and core is told of it", async () => {
 		const root = tree();
 		const options = { role: "core" as const, root, robotModel: "fnk0052" };
 		await run((session) => runInstall(session, options, facts()));
