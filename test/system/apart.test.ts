@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "vitest";
 import { bundled } from "../../agents/roles/agent-process.ts";
 import { keyIdOf } from "../../core/service/keys.ts";
+import { expectGolden, shapeOf } from "../cli/shape.ts";
 import { freePort, ORION, runOrion, TestMesh, until } from "../support/mesh.ts";
 import { TestRedis } from "../support/redis.ts";
 
@@ -68,6 +69,7 @@ test("RUN-45: core with its broker has no node of its own; an agent joins it, al
 	meshes.push(mesh);
 	await mesh.start();
 	expect(mesh.parts.map(({ part }) => part)).toEqual(["config", "log", "core", "broker", "listen", "http"]);
+	expectGolden("core.shape.txt", shapeOf(mesh.ready));
 	expect((await mesh.ask<Nodes>("/state/nodes")).nodes).toEqual([]);
 	const added = JSON.parse((await mesh.orion("node", "add", "pi-3", "--json")).out) as { readonly join: { readonly address: string; readonly token: string } };
 	const state = join(mesh.folder, "pi-3");
