@@ -13,6 +13,7 @@ const THOROUGH = [
 	"test/broker/connections*.test.ts",
 	"test/log/**/*.test.ts",
 	"test/simulation/**/*.test.ts",
+	"test/telegram/streams.test.ts",
 	"test/firmware-bridge/board-*.test.ts",
 	"test/robot/**/*.test.ts",
 ];

@@ -7,8 +7,10 @@ const PAGE_RECORDS = 500;
 const PAGES_MAX = 8;
 const POINTS_MAX = 240;
 
+type EvidenceDesk = Pick<CoreDesk, "info" | "records" | "state">;
+
 /** What an incident measures: the field and bound of its rule, or the value that an alert named. */
-const measured = (desk: CoreDesk, incidentId: string) => {
+const measured = (desk: EvidenceDesk, incidentId: string) => {
 	const { incidents, policy } = desk.state();
 	const incident = incidents[incidentId];
 	const rule = policy?.rules.find(({ id }) => id === incident?.rule);
@@ -18,7 +20,7 @@ const measured = (desk: CoreDesk, incidentId: string) => {
 };
 
 /** A PNG of the newest measurements; undefined where the incident has no number, or too few of them are on record. */
-export const evidenceOf = async (desk: CoreDesk, incidentId: string): Promise<{ readonly png: Uint8Array; readonly caption: string } | undefined> => {
+export const evidenceOf = async (desk: EvidenceDesk, incidentId: string): Promise<{ readonly png: Uint8Array; readonly caption: string } | undefined> => {
 	const about = measured(desk, incidentId);
 	if (about === undefined) return undefined;
 	const { incident, type, field } = about;

@@ -10,6 +10,8 @@ import type { CoreDesk, LogRecord } from "./ports.ts";
 import type { Threads } from "./threads.ts";
 import { type IncidentRow, incidentView, type Seen } from "./views.ts";
 
+type WhyDesk = Pick<CoreDesk, "info" | "records" | "state">;
+
 interface Answer {
 	readonly schema: string;
 	readonly rev: number;
@@ -33,7 +35,7 @@ const NOTHING: Thread = { incident: "", records: [], evidence: new Set(), partia
 
 const base = (seen: Seen, schema: string): Answer => ({ schema, rev: seen.info.head, at: new Date(seen.wallMs).toISOString() });
 
-const recordAt = async (desk: CoreDesk, position: number): Promise<Result<LogRecord>> => {
+const recordAt = async (desk: WhyDesk, position: number): Promise<Result<LogRecord>> => {
 	const { first, head } = desk.info();
 	if (position > head || position < 1) return fail("NOT_FOUND", { what: "record", id: String(position), detail: `The log goes from ${first} to ${head}.` });
 	if (position < first) return fail("RECORDS_ARCHIVED", { position, first });
@@ -49,7 +51,7 @@ const incidentOfRecord = async (threads: Threads, { position, envelope }: LogRec
 	return found.ok ? found.value.incident : undefined;
 };
 
-const whyRecord = async (desk: CoreDesk, threads: Threads, seen: Seen, record: LogRecord): Promise<WhyView> => {
+const whyRecord = async (desk: WhyDesk, threads: Threads, seen: Seen, record: LogRecord): Promise<WhyView> => {
 	const subject = { kind: "event", id: record.envelope.id } as const;
 	const answer = { ...base(seen, "orion.why/1"), subject, record: rowOf(record) };
 	const incident = await incidentOfRecord(threads, record);
@@ -59,7 +61,7 @@ const whyRecord = async (desk: CoreDesk, threads: Threads, seen: Seen, record: L
 };
 
 /** Ids of incidents, decisions and actions (or their beginnings), ids of messages, log positions. */
-export const why = async (desk: CoreDesk, threads: Threads, seen: Seen, id: string): Promise<Result<WhyView>> => {
+export const why = async (desk: WhyDesk, threads: Threads, seen: Seen, id: string): Promise<Result<WhyView>> => {
 	if (/^\d{1,15}$/.test(id)) {
 		const record = await recordAt(desk, Number(id));
 		return record.ok ? ok(await whyRecord(desk, threads, seen, record.value)) : record;

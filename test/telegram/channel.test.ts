@@ -107,6 +107,7 @@ describe("an ask", () => {
 		expect(await chat.tap(ANNA, message, "Snooze")).toContain("expires all the same");
 		await chat.message(({ html }) => html.startsWith("Still open"));
 		expect(chat.desk.list.find(({ approval }) => approval === ask.approval)?.decideInMs).toBe(20_000);
+		expect(await chat.tap(ANNA, message, "Snooze")).toContain("I came back to it once");
 		expect(chat.bot.messages.filter(({ html }) => html.startsWith("Still open"))).toHaveLength(1);
 	});
 
@@ -235,6 +236,44 @@ describe("restarts and repeats", () => {
 		await ended(again, message.id);
 		expect(again.desk.list[0]?.status).toBe("open");
 		expect(await again.tap(ANNA, anew, "Deny")).toBe("Denied: nothing is done.");
+	});
+
+	test("HARM-97: killed before a message that was shown again lost its buttons: it loses them at the next start", async () => {
+		const first = await openChat();
+		const { ask, message } = await asked(first);
+		await first.channel.close();
+		const kept = JSON.parse(first.files.texts.get("telegram.json") ?? "") as { shown: { message: number }[] };
+		const stale = [{ approval: ask.approval, chat: ANNA.id, message: message.id }];
+		first.files.texts.set("telegram.json", JSON.stringify({ ...kept, shown: [], stale }));
+		const again = await open({ bot: first.bot, desk: first.desk, files: first.files });
+		await ended(again, message.id);
+		await again.message(({ id, buttons }) => id !== message.id && buttons.length > 0);
+	});
+
+	test("HARM-97: a message has no buttons before its number is on disk", async () => {
+		const chat = await open();
+		const { message } = await asked(chat);
+		const sent = chat.bot.calls.find(({ method, fields }) => method === "sendMessage" && String(fields["text"]).includes("RISKY approval"));
+		expect(sent?.fields["reply_markup"]).toEqual({ inline_keyboard: [] });
+		expect(message.edits).toBe(1);
+	});
+
+	test("a disk that is full for a while holds up nothing: it is said, and what comes later is kept", async () => {
+		const chat = await open();
+		chat.files.full = true;
+		chat.bot.types(ANNA, "/mute 2h");
+		await until("the notice", () => chat.desk.noticed?.includes("no space left"));
+		chat.files.full = false;
+		expect((await chat.say(ANNA, "/status")).html).toContain("nothing is wrong");
+		await until("it is kept", () => (JSON.parse(chat.files.texts.get("telegram.json") ?? "") as { muted: unknown[] }).muted.length === 1 || undefined);
+	});
+
+	test("another bot counts its updates from another number: it is heard all the same", async () => {
+		const first = await openChat();
+		for (let n = 0; n < 5; n++) await first.say(ANNA, "/status");
+		await first.close();
+		const again = await open({ desk: first.desk, files: first.files, botNumber: "2" });
+		expect((await again.say(ANNA, "/status")).html).toContain("nothing is wrong");
 	});
 
 	test("ended while the channel was away: the message ends at the next start", async () => {

@@ -30,7 +30,9 @@ export class MemoryFiles {
 	read(name: string): Promise<string | undefined> {
 		return Promise.resolve(this.texts.get(name));
 	}
+	full = false;
 	write(name: string, text: string): Promise<void> {
+		if (this.full) return Promise.reject(new Error("no space left on device"));
 		this.texts.set(name, text);
 		return Promise.resolve();
 	}
@@ -168,6 +170,7 @@ export const openChat = async (
 		readonly desk?: DeskRig;
 		readonly files?: MemoryFiles;
 		readonly token?: string;
+		readonly botNumber?: string;
 	} = {},
 ): Promise<Chat> => {
 	const bot = options.bot ?? (await Server.open(TOKEN));
@@ -181,6 +184,7 @@ export const openChat = async (
 		timers: fastTimers,
 		admins: (options.admins ?? [ANNA]).map(({ id }) => id),
 		asksPerHour: options.asksPerHour ?? 20,
+		bot: options.botNumber ?? "1",
 		pollSeconds: 5,
 	});
 	await channel.start();

@@ -2,7 +2,7 @@
 import type { Clock } from "../../../contracts/time.ts";
 import type { KeptChat, Shown, Stale } from "./kept-chat.ts";
 import type { ChatOutbox } from "./outbox.ts";
-import type { Ask, BotApi, ChatDesk, Keyboard } from "./ports.ts";
+import { type Ask, type BotApi, type ChatDesk, ChatFault, type Keyboard } from "./ports.ts";
 import { tapData, type Verb } from "./taps.ts";
 import { askText, confirmText, digestText, endText, fits, reminderText, wholeAsk } from "./words.ts";
 
@@ -30,6 +30,18 @@ const LABELS: Readonly<Record<Verb, string>> = {
 	deny: "Deny",
 	details: "Details",
 	snooze: "Snooze",
+};
+
+/** It can still be answered. */
+const isOpen = (ask: Ask | undefined): ask is Ask => ask?.status === "open" && ask.decideInMs > 0;
+
+/** A message that its reader deleted needs no other words. */
+const edited = async (edit: Promise<void>): Promise<void> => {
+	try {
+		await edit;
+	} catch (error) {
+		if (!(error instanceof ChatFault && error.kind === "gone")) throw error;
+	}
 };
 
 export class Asks {
@@ -134,7 +146,7 @@ export class Asks {
 		const { approval, chat } = asked;
 		const ask = desk.asks().find((each) => each.approval === approval);
 		const now = kept.shown(approval, chat);
-		if (ask?.status !== "open" || now?.stage !== "ask" || now.askedEngineMs !== asked.askedEngineMs) return;
+		if (!isOpen(ask) || now?.stage !== "ask" || now.askedEngineMs !== asked.askedEngineMs) return;
 		if (now.message === 0) {
 			const text = askText(ask);
 			const message = await this.#sendAll(ask, chat, text, signal);
@@ -159,8 +171,10 @@ export class Asks {
 
 	/** Makes the message read as it should, and keeps that it does. */
 	async #write(shown: Shown, signal: AbortSignal): Promise<void> {
-		const { api, kept } = this.#options;
-		await api.edit(shown.chat, shown.message, shown.text, this.#keyboard(shown), signal);
+		const { api, desk, kept } = this.#options;
+		// Over while it waited: the words of its end follow, and no button is shown meanwhile.
+		if (shown.stage !== "ended" && !isOpen(desk.asks().find(({ approval }) => approval === shown.approval))) return;
+		await edited(api.edit(shown.chat, shown.message, shown.text, this.#keyboard(shown), signal));
 		if (kept.shown(shown.approval, shown.chat) !== shown) return;
 		const { due: _done, ...rest } = shown;
 		await kept.show(rest);
@@ -214,7 +228,7 @@ export class Asks {
 	#unbutton({ approval, chat, message }: Stale): void {
 		const { api, outbox, clock, kept } = this.#options;
 		const say = async (signal: AbortSignal): Promise<void> => {
-			await api.edit(chat, message, `Shown again below. <i>${approval}</i>`, [], signal);
+			await edited(api.edit(chat, message, `Shown again below. <i>${approval}</i>`, [], signal));
 			await kept.change((state) => ({ ...state, stale: (state.stale ?? []).filter((each) => each.chat !== chat || each.message !== message) }));
 		};
 		outbox.put({ key: `strip ${chat} ${message}`, chat, untilMs: clock.now() + END_WITHIN_MS, say });

@@ -8,7 +8,7 @@ import { Asks } from "./asks.ts";
 import type { KeptChat } from "./kept-chat.ts";
 import { ChatOutbox } from "./outbox.ts";
 import { type BotApi, type ChatDesk, ChatFault } from "./ports.ts";
-import { Refusals } from "./refusals.ts";
+import { Refusals, WINDOW_MS } from "./refusals.ts";
 import { readUpdate, type Update } from "./sender.ts";
 import { safe, visible } from "./words.ts";
 
@@ -37,6 +37,7 @@ const ROUND_EVERY_MS = 15_000;
 const REPLY_WITHIN_MS = 120_000;
 /** Less than the week after which the count may begin elsewhere. */
 const COUNTS_FOR_MS = 6 * 24 * 3_600_000;
+const ALERTED_MAX = 100;
 const INVITE_FOR_MS = 600_000;
 const INVITE_BYTES = 16;
 
@@ -47,6 +48,7 @@ const SAYS: Readonly<Record<ChatFault["kind"], string>> = {
 	unauthorised: "Telegram does not know the bot's token: take a new one from BotFather and put it into the token file",
 	gone: "a chat is gone or the bot is blocked there",
 	refused: "Telegram refused a message",
+	unkept: "what is said in the chat cannot be kept here",
 };
 
 type Side = "in" | "tap" | "out" | "kept";
@@ -123,13 +125,14 @@ export class TelegramChannel {
 		this.#syncing ??= (async () => {
 			while (this.#again && !this.#closed.signal.aborted) {
 				this.#again = false;
+				if (this.#options.kept.failed !== undefined) await this.#options.kept.change((state) => state);
 				await this.#asks.sync();
 			}
-			this.#fault("kept", undefined);
 		})()
 			// A full disk, most of the time: the next round tries again.
-			.catch((error: unknown) => this.#fault("kept", faultOf(error)))
+			.catch(() => undefined)
 			.finally(() => {
+				this.#sayKept();
 				this.#syncing = undefined;
 			});
 	}
@@ -179,7 +182,7 @@ export class TelegramChannel {
 				for (const raw of updates) await this.#take(raw);
 			} catch (error) {
 				if (this.#closed.signal.aborted) return;
-				const found = error instanceof ChatFault ? error : new ChatFault("down", error instanceof Error ? error.message : "unknown");
+				const found = faultOf(error);
 				this.#fault("in", found);
 				await this.#pause(found.kind === "conflict" ? CONFLICT_RETRY_MS : Math.max(found.retryAfterMs, retryMs));
 				retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
@@ -218,7 +221,14 @@ export class TelegramChannel {
 			if (update.kind === "tap") this.#tapSaid(update.tap, text);
 			else if (update.kind === "text" && this.#admins().includes(update.user)) this.#say(update.chat, update.id, { say: text });
 		}
-		await kept.change((state) => ({ ...state, update: update.id, updateEngineMs: desk.engineMs() }));
+		// In memory it counts as read in any case, so a full disk does not make it come again and again.
+		await kept.change((state) => ({ ...state, update: update.id, updateEngineMs: desk.engineMs() })).catch(() => undefined);
+		this.#sayKept();
+	}
+
+	#sayKept(): void {
+		const { failed } = this.#options.kept;
+		this.#fault("kept", failed === undefined ? undefined : new ChatFault("unkept", failed));
 	}
 
 	async #answer(update: Update): Promise<void> {
@@ -292,6 +302,16 @@ export class TelegramChannel {
 		return true;
 	}
 
+	/** Once in ten minutes for each source, also when core was started anew meanwhile. */
+	async #mayAlert(source: string): Promise<boolean> {
+		const { kept, desk } = this.#options;
+		const atEngineMs = desk.engineMs();
+		const young = (kept.state.alerted ?? []).filter((each) => atEngineMs - each.atEngineMs < WINDOW_MS);
+		if (young.some((each) => each.source === source)) return false;
+		await kept.change((state) => ({ ...state, alerted: [...young, { source, atEngineMs }].slice(-ALERTED_MAX) }));
+		return true;
+	}
+
 	async #refuse(
 		reason: RecordTypes["dev.orion.chat.refused.v1"]["reason"],
 		{ user, name }: { readonly user?: number; readonly name?: string },
@@ -308,13 +328,13 @@ export class TelegramChannel {
 		};
 		const { record, alert } = this.#refusals.add(refused, desk.engineMs());
 		if (record !== undefined) await desk.record("dev.orion.chat.refused.v1", record);
-		if (!alert) return;
+		if (!alert || !(await this.#mayAlert(refused.user ?? "nobody"))) return;
 		const who = user === undefined ? "Somebody" : `${personOf(user, shownName ?? "")}`;
 		const text = `${safe(who)} was refused here: <b>${reason}</b>. If that was not you, nothing needs to be done: it counts for nothing. I say this once in ten minutes.`;
 		for (const chat of this.#admins()) {
 			if (chat === user) continue;
 			const key = `refused ${user ?? "nobody"} ${chat}`;
-			this.#outbox.put({ key, chat, untilMs: clock.now() + REPLY_WITHIN_MS, say: async (signal) => void (await api.send(chat, text, [], signal)) });
+			this.#outbox.put({ key, chat, untilMs: clock.now() + REPLY_WITHIN_MS, once: true, say: async (signal) => void (await api.send(chat, text, [], signal)) });
 		}
 	}
 }

@@ -42,6 +42,11 @@ export interface Stale {
 	readonly message: number;
 }
 
+export interface Alerted {
+	readonly source: string;
+	readonly atEngineMs: number;
+}
+
 export interface ChatState {
 	/** The newest update that was dealt with, and whatever it led to is durable; it and those before are never acted on again. */
 	readonly update: number;
@@ -53,6 +58,8 @@ export interface ChatState {
 	readonly invites: readonly Invite[];
 	readonly shown: readonly Shown[];
 	readonly stale?: readonly Stale[];
+	/** Who was refused, and when the admins were told of it last, engine time. */
+	readonly alerted?: readonly Alerted[];
 	/** Engine time until which no asks are sent, by user. */
 	readonly muted: readonly { readonly user: number; readonly untilEngineMs: number }[];
 }
@@ -94,13 +101,13 @@ const readState = async (files: KeptFiles): Promise<ChatState> => {
 	const text = await files.read(FILE);
 	if (text === undefined) return EMPTY;
 	const value = parse(FILE, text);
-	const { stale } = value;
+	const later = [value["stale"], value["alerted"]];
 	const lists = [value["invited"], value["invites"], value["shown"], value["muted"]];
 	if (
 		value["schema"] !== "orion.telegram/1" ||
 		typeof value["update"] !== "number" ||
 		!lists.every(Array.isArray) ||
-		!(stale === undefined || Array.isArray(stale))
+		!later.every((list) => list === undefined || Array.isArray(list))
 	)
 		throw damaged(FILE);
 	return value as unknown as ChatState;
@@ -112,6 +119,8 @@ export class KeptChat {
 	readonly #files: KeptFiles;
 	#state: ChatState;
 	#writing: Promise<void> = Promise.resolve();
+	/** Why the newest change is not on disk; undefined: it is, or is on its way. */
+	failed: string | undefined;
 
 	private constructor(files: KeptFiles, key: Uint8Array, state: ChatState) {
 		this.#files = files;
@@ -135,8 +144,18 @@ export class KeptChat {
 		this.#state = { ...next, shown: next.shown.filter((shown) => !tooOld.has(shown)) };
 		const text = `${JSON.stringify({ schema: "orion.telegram/1", ...this.#state })}\n`;
 		// Each text is the whole: one that a full disk refused holds up none that follows.
-		this.#writing = this.#writing.catch(() => undefined).then(() => this.#files.write(FILE, text, "secret"));
+		this.#writing = this.#writing.catch(() => undefined).then(() => this.#write(text));
 		return this.#writing;
+	}
+
+	async #write(text: string): Promise<void> {
+		try {
+			await this.#files.write(FILE, text, "secret");
+			this.failed = undefined;
+		} catch (error) {
+			this.failed = error instanceof Error ? error.message : "unknown";
+			throw error;
+		}
 	}
 
 	shown(approval: string, chat: number): Shown | undefined {

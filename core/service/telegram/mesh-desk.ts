@@ -16,7 +16,7 @@ import type { Ask, ChatDesk } from "./ports.ts";
 import { whyText } from "./why-text.ts";
 
 export interface MeshDeskOptions {
-	readonly desk: CoreDesk;
+	readonly desk: Pick<CoreDesk, "info" | "records" | "state" | "onRecords" | "decideApproval" | "sawApproval" | "setLevel" | "stop">;
 	readonly threads: Threads;
 	readonly seen: () => Seen;
 	/** Engine time now, milliseconds. */

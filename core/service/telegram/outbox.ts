@@ -10,6 +10,8 @@ export interface Saying {
 	/** This process' monotonic clock, milliseconds: not delivered after it. */
 	readonly untilMs: number;
 	readonly say: (signal: AbortSignal) => Promise<void>;
+	/** Better not said than said twice: not tried again when it may have arrived. */
+	readonly once?: true;
 	/** Called once when it will never be said. */
 	readonly dropped?: (why: string) => void;
 }
@@ -129,7 +131,7 @@ export class ChatOutbox {
 		if (this.#closed.signal.aborted) return;
 		const { clock, fault } = this.#options;
 		fault(found);
-		if (found.kind === "gone" || found.kind === "refused") {
+		if (found.kind === "gone" || found.kind === "refused" || (saying.once === true && found.kind === "down")) {
 			this.#remove(saying);
 			saying.dropped?.(found.message);
 			return;

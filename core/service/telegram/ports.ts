@@ -12,8 +12,8 @@ export interface Button {
 /** Rows of buttons below a message; none: no buttons. */
 export type Keyboard = readonly (readonly Button[])[];
 
-/** Why a call did not succeed. `rate`, `down` and `conflict` pass; the others stay until somebody changes something. */
-export type ChatFaultKind = "rate" | "down" | "conflict" | "unauthorised" | "gone" | "refused";
+/** Why a call did not succeed. `rate`, `down` and `conflict` pass; the others stay until somebody changes something. `unkept`: not a call, but this machine's own disk or log. */
+export type ChatFaultKind = "rate" | "down" | "conflict" | "unauthorised" | "gone" | "refused" | "unkept";
 
 export class ChatFault extends Error {
 	readonly kind: ChatFaultKind;

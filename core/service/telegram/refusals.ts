@@ -1,7 +1,8 @@
 // Decides what is told of refused updates: each is a record with its reason as long as they are few; from then on they are counted, and admins hear of a source once in ten minutes.
 import type { RecordTypes } from "../../../contracts/envelope.ts";
 
-const WINDOW_MS = 600_000;
+/** Admins hear of a source, and its refusals are counted together, for this long. */
+export const WINDOW_MS = 600_000;
 const RECORDED_PER_WINDOW = 5;
 const SOURCES_MAX = 1_000;
 
