@@ -4,6 +4,7 @@ import type { Envelope } from "../contracts/envelope.ts";
 import { assert } from "../contracts/result.ts";
 import { isoTime } from "../contracts/time.ts";
 import { decideApprovals } from "./approvals/approvals.ts";
+import { foldChat } from "./approvals/chat.ts";
 import { foldApprovals } from "./approvals/fold.ts";
 import { decideUndo } from "./approvals/undo.ts";
 import { decideDecisions, foldDecisions } from "./brain/brain.ts";
@@ -50,7 +51,19 @@ const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState => 
 };
 
 /** Everything that may change the state, in order: what is so (symptoms) before what follows from it. */
-const FOLDS = [foldClock, foldPolicy, foldSymptoms, foldPresence, foldStops, foldIncidents, foldDecisions, foldApprovals, foldRuns, foldAllowances] as const;
+const FOLDS = [
+	foldClock,
+	foldPolicy,
+	foldSymptoms,
+	foldPresence,
+	foldStops,
+	foldIncidents,
+	foldDecisions,
+	foldApprovals,
+	foldChat,
+	foldRuns,
+	foldAllowances,
+] as const;
 
 /** Pure: the state after a record, whether it is an input or a recorded output. */
 export const fold = (state: EngineState, record: Recorded): EngineState => FOLDS.reduce((folded, next) => next(folded, record), state);

@@ -176,6 +176,27 @@ export interface Approval {
 	readonly undo?: { readonly id: string; readonly end?: string };
 }
 
+/** An ask for a higher level that came by a chat. */
+export interface LevelAsk {
+	readonly id: string;
+	readonly level: Level;
+	readonly before: Level;
+	readonly by: string;
+	readonly decideWithinMs: number;
+	readonly askedMs: number;
+	readonly askedWallMs: number;
+	readonly end?: RecordTypes["dev.orion.level.answered.v1"]["end"];
+	readonly endedBy?: string;
+	readonly endedWallMs?: number;
+}
+
+export interface ChatFacts {
+	/** Updates that were refused at the door, by reason. */
+	readonly refused: Readonly<Record<string, number>>;
+	/** The newest ones, oldest first. */
+	readonly levelAsks: readonly LevelAsk[];
+}
+
 export interface EngineState {
 	readonly schema: typeof STATE_SCHEMA;
 	readonly mesh: string;
@@ -200,6 +221,8 @@ export interface EngineState {
 	/** Nodes that are stopped, or are to be. */
 	readonly stops: Readonly<Record<string, StopView>>;
 	readonly approvals: Readonly<Record<string, Approval>>;
+	/** Absent until something came by a chat, and in snapshots from before it was kept. */
+	readonly chat?: ChatFacts;
 }
 
 export const emptyState = (mesh: string): EngineState => ({

@@ -213,7 +213,8 @@ export const showHistory = async (session: Session): Promise<number> => {
 		session.print(view);
 		return 0;
 	}
-	if (view.asked === 0) {
+	const refusedInChat = Object.values(view.refusedInChat).reduce((sum, count) => sum + count, 0);
+	if (view.asked === 0 && refusedInChat === 0) {
 		session.say("nobody was asked anything so far");
 		return 0;
 	}
@@ -227,6 +228,7 @@ export const showHistory = async (session: Session): Promise<number> => {
 		["ended", counts(view.ends)],
 		["answered", took],
 		["refused", `${view.refusedAnswers} answers counted for nothing`],
+		...(refusedInChat === 0 ? [] : [["in chat", `${refusedInChat} refused: ${counts(view.refusedInChat)}`] as const]),
 		...view.people.map(({ by, answers }) => [plain(by), counts(answers)] as const),
 		...view.days.slice(0, 14).map(({ day, asked }) => [day, `${asked} asked`] as const),
 	];

@@ -113,6 +113,8 @@ export const approvalHistoryView = (seen: Seen) => {
 			...(longestMs === undefined ? {} : { longestMs }),
 		},
 		refusedAnswers: all.reduce((sum, { refusals }) => sum + refusals, 0),
+		/** Taps and words in a chat that were refused at its door, by reason. */
+		refusedInChat: seen.state.chat?.refused ?? {},
 		days: Object.entries(days)
 			.map(([day, asked]) => ({ day, asked }))
 			.sort((left, right) => (left.day < right.day ? 1 : -1)),

@@ -158,3 +158,32 @@ test("TELL-20: who looked is recorded once each, and shown; the history counts a
 		people: [{ by: "anna", answers: { approved: 1 } }],
 	});
 });
+
+test("TELL-45: the history counts what was refused in a chat, by reason, and what a storm only counted; a node cannot add to it", async () => {
+	const { world, ask } = await asking("a");
+	const refused = { channel: "telegram", reason: "stranger", user: "666" } as const;
+	world.input("/core/telegram", "dev.orion.chat.refused.v1", refused);
+	world.input("/core/telegram", "dev.orion.chat.refused.v1", { ...refused, count: 7 });
+	world.input("/core/telegram", "dev.orion.chat.refused.v1", { ...refused, reason: "forged" });
+	world.input("/nodes/pi-1", "dev.orion.chat.refused.v1", refused);
+	expect((await ask("/state/approvals/history")).body).toMatchObject({ refusedAnswers: 0, refusedInChat: { stranger: 9, forged: 1 } });
+});
+
+test("TELL-44: an ask for a level is in the state with its first end only", async () => {
+	const { world } = await asking("a");
+	const id = "apr-00112233aabb";
+	world.input("/core/telegram", "dev.orion.level.asked.v1", {
+		ask: id,
+		level: "N3",
+		before: "N2",
+		by: "telegram:1 Anna",
+		via: "telegram",
+		decideWithinMs: 600_000,
+	});
+	world.input("/nodes/pi-1", "dev.orion.level.answered.v1", { ask: id, end: "approved" });
+	expect(world.state.chat?.levelAsks).toMatchObject([{ id, level: "N3", before: "N2" }]);
+	expect(world.state.chat?.levelAsks[0]).not.toHaveProperty("end");
+	world.input("/core/telegram", "dev.orion.level.answered.v1", { ask: id, end: "denied", by: "telegram:1 Anna", via: "telegram" });
+	world.input("/core/telegram", "dev.orion.level.answered.v1", { ask: id, end: "approved", by: "telegram:2 Bert", via: "telegram" });
+	expect(world.state.chat?.levelAsks).toMatchObject([{ id, end: "denied", endedBy: "telegram:1 Anna" }]);
+});

@@ -1,6 +1,6 @@
 // Connects the asks of the mesh to messages in the admins' chats: sent, counted down, reminded of, and ended without buttons, whatever happened in between.
 import type { Clock } from "../../../contracts/time.ts";
-import type { KeptChat, Shown, Stale } from "./kept-chat.ts";
+import { type KeptChat, type Shown, type Stale, withShown, withStale } from "./kept-chat.ts";
 import type { ChatOutbox } from "./outbox.ts";
 import { type Ask, type BotApi, type ChatDesk, ChatFault, type Keyboard } from "./ports.ts";
 import { tapData, type Verb } from "./taps.ts";
@@ -21,7 +21,6 @@ const HOUR_MS = 3_600_000;
 /** The last words of a message are worth trying for this long. */
 const END_WITHIN_MS = 24 * HOUR_MS;
 const REMIND_BEFORE_MS = 120_000;
-const STALE_MAX = 200;
 
 const LABELS: Readonly<Record<Verb, string>> = {
 	approve: "Approve",
@@ -128,8 +127,10 @@ export class Asks {
 		const { remindAtEngineMs, reminded } = before ?? {};
 		const again = { ...(remindAtEngineMs === undefined ? {} : { remindAtEngineMs }), ...(reminded === undefined ? {} : { reminded }) };
 		const shown: Shown = { approval, chat, message: 0, boundHash, stage: "ask", text: "", askedEngineMs: desk.engineMs(), ...again };
-		const replaced = kept.show(shown);
-		if (before !== undefined && before.message !== 0 && before.stage !== "ended") await this.strip(before);
+		const stale = before !== undefined && before.message !== 0 && before.stage !== "ended" ? before : undefined;
+		// In one change: the message before is forgotten as the one to answer and remembered as one to take the buttons from.
+		const replaced = kept.change((state) => withShown(stale === undefined ? state : withStale(state, stale), shown));
+		if (stale !== undefined) this.#unbutton(stale);
 		await replaced;
 		outbox.put({
 			key: `ask ${approval} ${chat}`,
@@ -214,13 +215,8 @@ export class Asks {
 	}
 
 	/** Takes the buttons of a message away, and is kept until that is done. */
-	async strip({ approval, chat, message }: Stale): Promise<void> {
-		const stale = { approval, chat, message };
-		const isSame = (each: Stale) => each.chat === chat && each.message === message;
-		const written = this.#options.kept.change((state) => ({
-			...state,
-			stale: [...(state.stale ?? []).filter((each) => !isSame(each)), stale].slice(-STALE_MAX),
-		}));
+	async strip(stale: Stale): Promise<void> {
+		const written = this.#options.kept.change((state) => withStale(state, stale));
 		this.#unbutton(stale);
 		await written;
 	}

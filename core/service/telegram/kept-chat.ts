@@ -69,6 +69,7 @@ const KEY_FILE = "telegram-key.json";
 const KEY_BYTES = 32;
 /** Messages of asks that ended are kept for the change of their last words, the newest so many. */
 const SHOWN_MAX = 500;
+const STALE_MAX = 200;
 
 const EMPTY: ChatState = { update: 0, invited: [], invites: [], shown: [], muted: [] };
 
@@ -112,6 +113,17 @@ const readState = async (files: KeptFiles): Promise<ChatState> => {
 		throw damaged(FILE);
 	return value as unknown as ChatState;
 };
+
+/** What shows an ask in a chat is put in or replaced. */
+export const withShown = (state: ChatState, shown: Shown): ChatState => ({
+	...state,
+	shown: [...state.shown.filter((each) => each.approval !== shown.approval || each.chat !== shown.chat), shown],
+});
+
+export const withStale = (state: ChatState, { approval, chat, message }: Stale): ChatState => ({
+	...state,
+	stale: [...(state.stale ?? []).filter((each) => each.chat !== chat || each.message !== message), { approval, chat, message }].slice(-STALE_MAX),
+});
 
 /** Each change is on disk when its promise resolves; changes are written one after the other. */
 export class KeptChat {
@@ -164,9 +176,6 @@ export class KeptChat {
 
 	/** Puts in or replaces what shows an ask in a chat. */
 	show(shown: Shown): Promise<void> {
-		return this.change((state) => ({
-			...state,
-			shown: [...state.shown.filter((each) => each.approval !== shown.approval || each.chat !== shown.chat), shown],
-		}));
+		return this.change((state) => withShown(state, shown));
 	}
 }

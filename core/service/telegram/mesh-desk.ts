@@ -4,14 +4,14 @@ import type { RecordType, RecordTypes } from "../../../contracts/envelope.ts";
 import { fail } from "../../../contracts/errors.ts";
 import { ok, type Result } from "../../../contracts/result.ts";
 import type { Level } from "../../policy.ts";
-import { openIncidents } from "../../state.ts";
+import { type LevelAsk, openIncidents } from "../../state.ts";
 import { evidenceOf } from "../evidence.ts";
 import { why } from "../http-why.ts";
 import type { CoreDesk } from "../ports.ts";
 import type { Threads } from "../threads.ts";
 import { type Seen, statusView } from "../views.ts";
 import { approvalsView } from "../views-approvals.ts";
-import { LevelAsks, type Now } from "./level-asks.ts";
+import { endOf, LEVEL_DECIDE_WITHIN_MS, levelAskShown, levelHash, type Now } from "./level-asks.ts";
 import type { Ask, ChatDesk } from "./ports.ts";
 import { whyText } from "./why-text.ts";
 
@@ -22,6 +22,8 @@ export interface MeshDeskOptions {
 	/** Engine time now, milliseconds. */
 	readonly engineMs: () => number;
 	readonly record: <T extends RecordType>(type: T, data: RecordTypes[T]) => Promise<void>;
+	/** The end of an ask for a level, and the new level if it was approved: both records or none. */
+	readonly answerLevel: (answered: RecordTypes["dev.orion.level.answered.v1"], set?: RecordTypes["dev.orion.level.set.v1"]) => Promise<void>;
 	readonly notice: (text: string | undefined) => void;
 }
 
@@ -48,7 +50,8 @@ const incidentsText = ({ state }: Seen): string => {
 
 export class MeshDesk implements ChatDesk {
 	readonly #options: MeshDeskOptions;
-	readonly #levels = new LevelAsks();
+	/** Ends that are on their way into the log. */
+	readonly #ending = new Set<string>();
 	readonly #listeners = new Set<() => void>();
 
 	constructor(options: MeshDeskOptions) {
@@ -57,19 +60,32 @@ export class MeshDesk implements ChatDesk {
 
 	#now(): Now {
 		const { seen, engineMs } = this.#options;
-		const { wallMs, state } = seen();
-		return { engineMs: engineMs(), wallMs, level: state.level };
+		return { engineMs: engineMs(), level: seen().state.level };
+	}
+
+	#levelAsks(): readonly LevelAsk[] {
+		return this.#options.seen().state.chat?.levelAsks ?? [];
+	}
+
+	/** What time or another level has ended is written down, once. */
+	#endLevels(now: Now): void {
+		for (const ask of this.#levelAsks()) {
+			const end = endOf(ask, now);
+			if (ask.end !== undefined || end === undefined || this.#ending.has(ask.id)) continue;
+			this.#ending.add(ask.id);
+			this.#options.answerLevel({ ask: ask.id, end }).catch(() => this.#ending.delete(ask.id));
+		}
 	}
 
 	asks(): readonly Ask[] {
 		const seen = this.#options.seen();
 		const now = this.#now();
-		for (const { id, end } of this.#levels.expire(now)) void this.#options.record("dev.orion.level.answered.v1", { ask: id, end }).catch(() => undefined);
+		this.#endLevels(now);
 		const { approvals } = approvalsView(seen, { status: "all", limit: ASKS_MAX });
 		const recent = approvals.filter(
 			({ status, decidedAt }) => status === "open" || (decidedAt !== undefined && seen.wallMs - Date.parse(decidedAt) < ENDED_SHOWN_MS),
 		);
-		return [...recent, ...this.#levels.shown(now)].sort((left, right) => (left.askedAt < right.askedAt ? -1 : 1));
+		return [...recent, ...this.#levelAsks().map((ask) => levelAskShown(ask, now))].sort((left, right) => (left.askedAt < right.askedAt ? -1 : 1));
 	}
 
 	onChange(listener: () => void): () => void {
@@ -82,21 +98,31 @@ export class MeshDesk implements ChatDesk {
 	}
 
 	async decide({ approval, verdict, boundHash, by, why: reason, id }: Parameters<ChatDesk["decide"]>[0]): Promise<Result<{ readonly end: string }>> {
-		const { desk, record } = this.#options;
-		if (!this.#levels.has(approval)) {
-			const said = reason === undefined ? {} : { why: reason };
-			const decided = await desk.decideApproval({ approval, verdict, boundHash, by, via: "telegram", ...said }, id);
-			return decided.ok ? ok({ end: decided.value.status }) : decided;
+		const { desk } = this.#options;
+		const level = this.#levelAsks().find((ask) => ask.id === approval);
+		if (level !== undefined) return this.#decideLevel(level, verdict, boundHash, by);
+		const said = reason === undefined ? {} : { why: reason };
+		const decided = await desk.decideApproval({ approval, verdict, boundHash, by, via: "telegram", ...said }, id);
+		return decided.ok ? ok({ end: decided.value.status }) : decided;
+	}
+
+	async #decideLevel(ask: LevelAsk, verdict: "approve" | "deny", boundHash: string, by: string): Promise<Result<{ readonly end: string }>> {
+		const { id, level } = ask;
+		if (endOf(ask, this.#now()) !== undefined || this.#ending.has(id) || levelHash(ask) !== boundHash)
+			return fail("NOT_FOUND", { what: "open ask", id, detail: "It is over." });
+		this.#ending.add(id);
+		const end = verdict === "approve" ? "approved" : "denied";
+		const set = verdict === "approve" ? { level, by, why: `asked for in a chat (${id})` } : undefined;
+		try {
+			await this.#options.answerLevel({ ask: id, end, by, via: "telegram" }, set);
+		} finally {
+			this.#ending.delete(id);
 		}
-		const decided = this.#levels.decide(approval, verdict, boundHash, by, this.#now());
-		if (decided === undefined) return fail("NOT_FOUND", { what: "open ask", id: approval, detail: "It is over." });
-		await record("dev.orion.level.answered.v1", { ask: approval, end: decided.end, by, via: "telegram" });
-		if (decided.end === "approved") await desk.setLevel(decided.level, by, `asked for in a chat (${approval})`);
-		return ok({ end: decided.end });
+		return ok({ end });
 	}
 
 	async saw(approval: string, by: string): Promise<void> {
-		if (!this.#levels.has(approval)) await this.#options.desk.sawApproval(approval, by, "telegram");
+		if (!this.#levelAsks().some(({ id }) => id === approval)) await this.#options.desk.sawApproval(approval, by, "telegram");
 	}
 
 	status(): string {
@@ -122,17 +148,11 @@ export class MeshDesk implements ChatDesk {
 	}
 	async raise(level: Level, by: string): Promise<Result<{ readonly approval: string }>> {
 		const now = this.#now();
+		if (this.#levelAsks().some((ask) => ask.level === level && endOf(ask, now) === undefined))
+			return fail("USAGE", { detail: `level ${level} is asked for already: answer there` });
 		const id = `apr-${randomBytes(6).toString("hex")}`;
-		const asked = this.#levels.ask(id, level, by, now);
-		if (asked === undefined) return fail("USAGE", { detail: `level ${level} is asked for already: answer there` });
-		await this.#options.record("dev.orion.level.asked.v1", {
-			ask: id,
-			level,
-			before: now.level,
-			by,
-			via: "telegram",
-			decideWithinMs: LevelAsks.decideWithinMs,
-		});
+		const asked = { ask: id, level, before: now.level, by, via: "telegram", decideWithinMs: LEVEL_DECIDE_WITHIN_MS };
+		await this.#options.record("dev.orion.level.asked.v1", asked);
 		for (const listener of this.#listeners) listener();
 		return ok({ approval: id });
 	}

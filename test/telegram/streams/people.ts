@@ -99,6 +99,10 @@ export class People {
 				if (end === undefined) this.#types("command /deny", ANNA, `/deny ${approval}`, {}, { answer: { user: ANNA, approval, verdict: "deny", message: 0 } });
 	}
 
+	level(level: string): void {
+		this.#types("command /level", ANNA, `/level ${level}`);
+	}
+
 	stop(): void {
 		this.#types("command /stop", ANNA, "/stop", {}, { stop: true });
 	}

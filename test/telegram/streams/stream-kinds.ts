@@ -3,6 +3,7 @@ const KINDS: readonly string[] = [
 	...["Approve", "Yes, let it run", "Back", "Deny", "Details", "Snooze"].map((label) => `admin ${label}`),
 	...["approve", "deny"].flatMap((verdict) => ["telegram", "cli", "page"].map((via) => `${verdict} by ${via}`)),
 	...["approved", "denied", "expired", "revoked", "superseded"].map((end) => `end ${end}`),
+	"level approved",
 	...["after a call", "before a call", "after an append", "before an append", "now"].map((how) => `kill ${how}`),
 	...["/approve", "/deny", "/level", "/mute", "/stop", "/why"].map((word) => `command ${word}`),
 	...["stranger tap", "stranger text", "invitation", "replayed update", "answered by several ways", "something ran"],

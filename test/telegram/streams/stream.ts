@@ -5,6 +5,7 @@ import type { LoadedPolicy } from "../../../core/service/policies.ts";
 import type { CoreInfo } from "../../../core/service/ports.ts";
 import { TelegramChannel } from "../../../core/service/telegram/channel.ts";
 import { KeptChat } from "../../../core/service/telegram/kept-chat.ts";
+import { levelRecords } from "../../../core/service/telegram/level-asks.ts";
 import { MeshDesk } from "../../../core/service/telegram/mesh-desk.ts";
 import { Threads } from "../../../core/service/threads.ts";
 import type { Seen } from "../../../core/service/views.ts";
@@ -93,7 +94,7 @@ export class Stream {
 		this.#heal();
 		await this.#pass(endsWithinMs);
 		// An ask for a level stands for ten minutes, whatever the policy says.
-		if (this.#server.messages.some(({ buttons }) => buttons.length > 0)) await this.#pass(LEVEL_ENDS_WITHIN_MS);
+		if ([...this.#truth.levels.values()].includes(undefined)) await this.#pass(LEVEL_ENDS_WITHIN_MS);
 		const state = this.#now?.core.shell.state;
 		const shown = state === undefined ? [] : approvalsView(this.#seen(), { status: "all", limit: 200 }).approvals;
 		this.#truth.atTheEnd(this.#lives, (approval) => shown.find((row) => row.approval === approval)?.status);
@@ -115,6 +116,7 @@ export class Stream {
 			const ways = new Set(answers.filter((answer) => answer.approval === approval).map(({ via }) => via));
 			if (ways.size > 1) did("answered by several ways");
 		}
+		for (const end of this.#truth.levels.values()) did(`level ${end}`);
 		for (const { verdict, via } of answers) did(`${verdict} by ${via}`);
 		for (const [reason, times] of refusals) for (let n = 0; n < times; n++) did(`refused ${reason}`);
 	}
@@ -190,6 +192,10 @@ export class Stream {
 			engineMs: () => shell.engineMs(),
 			record: async (type, data) => {
 				await journal.note("/core/telegram", type, data);
+				await shell.idle();
+			},
+			answerLevel: async (answered, set) => {
+				await journal.append(levelRecords(MESH, world.clock.wall(), answered, set).map((envelope) => ({ envelope })));
 				await shell.idle();
 			},
 			notice: (text) => {
@@ -300,6 +306,7 @@ export class Stream {
 			[2, () => this.#node.alert("service-runaway", false, "web")],
 			[2, () => this.#invite()],
 			[1, () => this.#level()],
+			[this.#options.seed % 4 === 3 ? 8 : 0, () => people.level(this.#now?.core.shell.state.level === "N3" ? "N2" : "N3")],
 			[killsOften ? 4 : 1, () => this.#kill()],
 			[killsOften ? 12 : 0, () => this.#killWhile()],
 		];

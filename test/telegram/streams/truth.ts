@@ -41,7 +41,9 @@ export const approvalOf = ({ html }: Pick<Message, "html">): string | undefined 
 export class Truth {
 	readonly deeds = new Map<number, Deed>();
 	readonly questions = new Map<string, Question>();
-	/** Number of the admins, and since when. */
+	/** Asks for a higher level, with how they ended. */
+	readonly levels = new Map<string, string | undefined>();
+	/** Numbers of the admins. */
 	readonly admins: Set<number>;
 	/** Answers in the log, by what they came through and what became of them. */
 	readonly answers: { readonly approval: string; readonly verdict: string; readonly via: string; readonly position: number }[] = [];
@@ -79,6 +81,12 @@ export class Truth {
 			case "dev.orion.action.requested.v1":
 				if (envelope.data.approval !== undefined) this.#ran(envelope.data.approval);
 				break;
+			case "dev.orion.level.asked.v1":
+				this.levels.set(envelope.data.ask, undefined);
+				break;
+			case "dev.orion.level.answered.v1":
+				this.#levelEnds(envelope.data);
+				break;
 			case "dev.orion.chat.refused.v1":
 				this.refusals.set(envelope.data.reason, (this.refusals.get(envelope.data.reason) ?? 0) + 1);
 				break;
@@ -104,6 +112,20 @@ export class Truth {
 		this.#must(first !== undefined, "HARM-95", `${data.approval} is approved by one tap`);
 	}
 
+	/** A level is raised by two taps of an admin, and never twice by the same ask. */
+	#levelEnds({ ask, end, by }: Envelope<"dev.orion.level.answered.v1">["data"]): void {
+		this.#must(this.levels.has(ask) && this.levels.get(ask) === undefined, "HARM-96", `${ask} for a level ends as ${this.levels.get(ask)} and as ${end}`);
+		this.levels.set(ask, end);
+		if (end !== "approved") return;
+		const user = Number(/^telegram:(\d+) /.exec(by ?? "")?.[1]);
+		const mine = [...this.deeds.values()].filter(({ answer }) => answer?.approval === ask && answer.user === user).map(({ answer }) => answer?.verdict);
+		this.#must(
+			this.admins.has(user) && mine.includes("ask") && mine.includes("approve"),
+			"HARM-95",
+			`${ask} for a level is approved by ${by}, who did ${mine.join(", ")}`,
+		);
+	}
+
 	/** An action rests on an approval: that one was approved, and nothing ran for it before. */
 	#ran(approval: string): void {
 		const question = this.questions.get(approval);
@@ -127,16 +149,13 @@ export class Truth {
 	atTheEnd(lives: number, statusOf: (approval: string) => string | undefined): void {
 		for (const message of this.#server.messages) {
 			this.#must(message.buttons.length === 0, "HARM-97", `message ${message.id} has live buttons when all is over: ${message.html.slice(0, 200)}`);
-			const question = this.questions.get(approvalOf(message) ?? "");
+			const approval = approvalOf(message) ?? "";
+			const how = this.questions.get(approval)?.end?.how ?? this.levels.get(approval);
 			// What was sent as the process ended never had buttons; what was shown again says so.
-			if (question === undefined || message.ever.size === 0 || message.html.startsWith("Shown again")) continue;
-			const how = question.end?.how ?? "open";
-			this.#must(
-				message.html.includes(ENDS[how] ?? "?"),
-				"TELL-42",
-				`${question.asked.approval} is ${how} in the log, and message ${message.id} says: ${message.html}`,
-			);
+			if (how === undefined || message.ever.size === 0 || message.html.startsWith("Shown again")) continue;
+			this.#must(message.html.includes(ENDS[how] ?? "?"), "TELL-42", `${approval} is ${how} in the log, and message ${message.id} says: ${message.html}`);
 		}
+		for (const [ask, end] of this.levels) this.#must(end !== undefined, "HARM-97", `${ask} for a level never ends`);
 		for (const [approval, { end }] of this.questions) {
 			this.#must(end !== undefined, "HARM-97", `${approval} never ends`);
 			this.#must(statusOf(approval) === end.how, "TELL-42", `${approval} is ${end.how} in the log, and shown as ${statusOf(approval)}`);
@@ -154,7 +173,8 @@ export class Truth {
 			const heard = this.stopsMs.some((atMs) => atMs >= pushedMs && atMs <= confirmedMs);
 			this.#must(heard, "TELL-41", `/stop in update ${update} counts as read, and nobody was stopped`);
 		}
-		if (answer?.verdict !== "deny") return;
+		// An ask for a level has its end in the log, whoever brought it.
+		if (answer?.verdict !== "deny" || this.levels.has(answer.approval)) return;
 		const { approval, message } = answer;
 		const { end } = this.questions.get(approval) ?? {};
 		const shownAgain = message !== 0 && [...this.deeds.values()].some((deed) => deed.again === approval);
