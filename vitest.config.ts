@@ -7,6 +7,7 @@ const THOROUGH = [
 	"test/agents/agent-process.test.ts",
 	"test/agents/agent.test.ts",
 	"test/agents/process*.test.ts",
+	"test/agents/robot*.test.ts",
 	"test/broker/hostile.test.ts",
 	"test/bus/**/*.test.ts",
 	"test/conformance/mqtt*.test.ts",

@@ -1,5 +1,6 @@
 // Connects signed leases on the lease topic to the machine that decides about them: opened by core's word for a person, renewed and ended by that person's key.
 import { checkContract } from "../contracts/envelope.ts";
+import type { LeaseRenew } from "../contracts/gen/types.ts";
 import type { LeaseBook, LeaseStep, LeaseView, OpenLease } from "./machines/lease.ts";
 import { endLease, liveLease, noLease, openLease, renewLease } from "./machines/lease.ts";
 import type { SessionStore } from "./session.ts";
@@ -14,7 +15,7 @@ export interface LeasesOptions {
 }
 
 export type LeaseNews =
-	| { readonly kind: "held"; readonly lease: OpenLease; readonly leftMs: number }
+	| { readonly kind: "held"; readonly lease: OpenLease; readonly leftMs: number; readonly motion: LeaseRenew["motion"] }
 	| { readonly kind: "ended"; readonly lease: string }
 	| { readonly kind: "refused"; readonly reason: string; readonly detail: string };
 
@@ -40,7 +41,7 @@ export class Leases {
 		const view = this.#view();
 		const open = liveLease(this.#book, view.nowTick).open;
 		const renewed = this.#read("orion-lease-renew+jws", "lease.renew", bytes, this.#keysOf(open));
-		if (renewed.kind === "read") return this.#become(renewLease(this.#book, view, renewed.value), view);
+		if (renewed.kind === "read") return this.#become(renewLease(this.#book, view, renewed.value), view, renewed.value.motion);
 		const ended = this.#read("orion-lease-end+jws", "lease.end", bytes, this.#keysOf(open));
 		if (ended.kind === "read") return this.#become(endLease(this.#book, view, ended.value), view);
 		const opened = this.#read("orion-lease-open+jws", "lease.open", bytes, keys);
@@ -71,11 +72,11 @@ export class Leases {
 			: { kind: "not-verified" as const, reason: "contract-violated" as const, detail: String(checked.fault.facts["pointer"]) };
 	}
 
-	#become(step: LeaseStep, view: LeaseView): LeaseNews {
+	#become(step: LeaseStep, view: LeaseView, motion?: LeaseRenew["motion"]): LeaseNews {
 		this.#book = step.book;
 		switch (step.kind) {
 			case "held":
-				return { kind: "held", lease: step.open, leftMs: step.open.untilTick - view.nowTick };
+				return { kind: "held", lease: step.open, leftMs: step.open.untilTick - view.nowTick, motion };
 			case "ended":
 				return { kind: "ended", lease: step.lease };
 			case "refused":

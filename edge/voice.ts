@@ -71,7 +71,7 @@ export class Voice {
 
 	/** Pulses have no number: they come all the time, and one that is missing is no loss. */
 	pulse(
-		{ state: safety, armEpoch }: Pick<NodeSafety, "state" | "armEpoch">,
+		{ state: safety, armEpoch, simulated }: Pick<NodeSafety, "state" | "armEpoch" | "simulated">,
 		order: string | undefined,
 		beside: Pick<NodePulse, "version" | "outboxCount">,
 	): Uint8Array {
@@ -83,6 +83,7 @@ export class Voice {
 			...(order === undefined ? {} : { order }),
 			...(armEpoch === undefined ? {} : { armEpoch }),
 			...beside,
+			...(simulated === undefined ? {} : { simulated }),
 		};
 		return new TextEncoder().encode(JSON.stringify(this.#stamp("dev.orion.node.pulse.v1", data, session)));
 	}

@@ -39,6 +39,8 @@ export interface KeptArming {
 
 export interface LeaseBounds {
 	readonly pathMm: number;
+	/** From where it was opened, as the crow flies. */
+	readonly radiusMm: number;
 	readonly timeMs: number;
 }
 
@@ -75,7 +77,7 @@ interface Opened {
 	readonly id: string;
 	readonly holder: string;
 	readonly at: Instant;
-	readonly pathMm: number;
+	readonly from: { readonly xMm: number; readonly yMm: number; readonly pathMm: number };
 	readonly bounds: LeaseBounds;
 }
 
@@ -156,10 +158,9 @@ export class ActuatorLoop {
 		const until = instant(lease.tick + lease.ttlMs);
 		const taken = this.#asked({ kind: "lease", armEpoch: lease.armEpoch, holder: lease.holder, until, purpose: "move" });
 		if (!taken.ok) return taken;
-		const { pathMm } = this.#motion.travelled;
 		if (this.#opened?.id !== lease.id) {
 			this.#closeLease();
-			this.#opened = { id: lease.id, holder: lease.holder, at, pathMm, bounds: lease.bounds };
+			this.#opened = { id: lease.id, holder: lease.holder, at, from: this.#motion.travelled, bounds: lease.bounds };
 		}
 		this.#motion = stood.value;
 		this.#wanted = lease.wanted;
@@ -305,7 +306,9 @@ export class ActuatorLoop {
 	#boundLease(at: Instant): void {
 		const opened = this.#opened;
 		if (opened === undefined || this.#mover.kind !== "moving") return;
-		const { pathMm, timeMs } = opened.bounds;
-		if (this.#motion.travelled.pathMm - opened.pathMm >= pathMm || at - opened.at >= timeMs) this.endLease(opened.holder);
+		const { pathMm, radiusMm, timeMs } = opened.bounds;
+		const { travelled } = this.#motion;
+		const away = Math.hypot(travelled.xMm - opened.from.xMm, travelled.yMm - opened.from.yMm);
+		if (travelled.pathMm - opened.from.pathMm >= pathMm || away >= radiusMm || at - opened.at >= timeMs) this.endLease(opened.holder);
 	}
 }

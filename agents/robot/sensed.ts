@@ -13,12 +13,14 @@ const RECOVERED_MV = 100;
 
 export interface Sensed {
 	readonly servoMv: number | undefined;
+	/** Of the other pack, which feeds the board and the computer. */
+	readonly boardMv: number | undefined;
 	readonly tiltDegrees: number | undefined;
 	readonly rangeMm: number | undefined;
 	readonly causes: Readonly<Partial<Record<SeenCause, boolean>>>;
 }
 
-export const NOTHING_SENSED: Sensed = { servoMv: undefined, tiltDegrees: undefined, rangeMm: undefined, causes: {} };
+export const NOTHING_SENSED: Sensed = { servoMv: undefined, boardMv: undefined, tiltDegrees: undefined, rangeMm: undefined, causes: {} };
 
 /** Angle between what the robot takes for down and what gravity says. */
 const tiltOf = ([x, y, z]: readonly [number, number, number]): number | undefined => {
@@ -29,16 +31,21 @@ const tiltOf = ([x, y, z]: readonly [number, number, number]): number | undefine
 const below = (mv: number | undefined, limitMv: number, before: boolean | undefined): boolean =>
 	mv !== undefined && mv < limitMv + (before === true ? RECOVERED_MV : 0);
 
+const filtered = (before: number | undefined, raw: number | undefined, elapsedMs: number): number | undefined => {
+	if (raw === undefined || before === undefined) return raw ?? before;
+	return before + (raw - before) * Math.min(1, elapsedMs / BATTERY_FILTER_MS);
+};
+
 export const sense = (plan: RobotPlan, before: Sensed, driver: DriverStatus, isForward: boolean, elapsedMs: number): Sensed => {
 	const { sensors } = driver;
-	const raw = sensors?.servoMv;
-	const share = Math.min(1, elapsedMs / BATTERY_FILTER_MS);
-	const servoMv = raw === undefined ? before.servoMv : before.servoMv === undefined ? raw : before.servoMv + (raw - before.servoMv) * share;
+	const servoMv = filtered(before.servoMv, sensors?.servoMv, elapsedMs);
+	const boardMv = filtered(before.boardMv, sensors?.boardMv, elapsedMs);
 	const tiltDegrees = sensors?.accelMg === undefined ? undefined : tiltOf(sensors.accelMg);
 	const rangeMm = sensors?.rangeMm;
 	const { batteryMv } = plan;
 	return {
 		servoMv,
+		boardMv,
 		tiltDegrees,
 		rangeMm,
 		causes: {

@@ -1,10 +1,11 @@
 // Decides what a line to the actuator asks for, and what the actuator says of itself.
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
+import type { MoverKind } from "../../edge/machines/safe-stop-state.ts";
 import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
 import { postureNow } from "../../firmware-bridge/body/motion.ts";
 import type { GaitName, RobotPlan } from "../../firmware-bridge/body/plan.ts";
-import { straight } from "../../firmware-bridge/body/posture.ts";
+import { type BodyPose, straight } from "../../firmware-bridge/body/posture.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
 import type { ActuatorLoop, LeaseAsked } from "./loop.ts";
 
@@ -21,9 +22,10 @@ export interface RobotState {
 	readonly model: string;
 	readonly simulated: boolean;
 	readonly board: string;
-	readonly state: string;
-	/** Row of the newest stop, in words. */
+	readonly state: MoverKind;
+	/** The newest stop, in words, and the row of the rules that it came from. */
 	readonly cause: string | null;
+	readonly causeRow: string | null;
 	readonly inForce: readonly string[];
 	readonly armEpoch: number;
 	/** Its clock: what a renewal echoes. */
@@ -31,10 +33,19 @@ export interface RobotState {
 	readonly lease: { readonly holder: string; readonly leftMs: number } | null;
 	readonly driver: { readonly state: string; readonly fault: string | null; readonly detail: string; readonly firmware: string | null };
 	readonly servoMv: number | null;
+	readonly boardMv: number | null;
 	readonly tiltDegrees: number | null;
 	readonly rangeMm: number | null;
 	readonly marginMm: number | null;
 	readonly travelled: { readonly xMm: number; readonly yMm: number; readonly headingDegrees: number; readonly pathMm: number };
+	/** Of the body over its feet; null without power. */
+	readonly body: {
+		readonly xMm: number;
+		readonly yMm: number;
+		readonly rollDegrees: number;
+		readonly pitchDegrees: number;
+		readonly yawDegrees: number;
+	} | null;
 	readonly heightMm: number | null;
 	/** Leg 1 to 6: where the foot stands in the ground's frame, and whether it carries. Empty without power. */
 	readonly feet: readonly { readonly xMm: number; readonly yMm: number; readonly zMm: number; readonly standing: boolean }[];
@@ -48,13 +59,15 @@ const isName = (value: unknown): value is string => typeof value === "string" &&
 
 const readLease = (plan: RobotPlan, fields: Fields): Result<RobotRequest> => {
 	const { id, holder, armEpoch, tick, ttlMs, gait = "tripod", pathMm, timeMs } = fields;
+	const { radiusMm = pathMm } = fields;
 	const { xMm = 0, yMm = 0, turnDegrees = 0 } = fieldsOf(fields["stride"]);
 	const body = { ...straight(plan), ...fieldsOf(fields["body"]) };
 	if (!isName(id) || !isName(holder)) return wrong("a lease has an id and a holder");
-	if (![armEpoch, tick, ttlMs, pathMm, timeMs, xMm, yMm, turnDegrees, ...Object.values(body)].every(isNumber)) return wrong("a lease is made of numbers");
+	if (![armEpoch, tick, ttlMs, pathMm, radiusMm, timeMs, xMm, yMm, turnDegrees, ...Object.values(body)].every(isNumber))
+		return wrong("a lease is made of numbers");
 	if (gait !== "tripod" && gait !== "ripple") return wrong("the gaits are tripod and ripple");
 	if (Object.keys(body).length !== Object.keys(straight(plan)).length) return wrong("a body has xMm yMm heightMm rollDegrees pitchDegrees yawDegrees");
-	const numbers = { armEpoch, tick, ttlMs, pathMm, timeMs, xMm, yMm, turnDegrees } as Readonly<Record<string, number>>;
+	const numbers = { armEpoch, tick, ttlMs, pathMm, radiusMm, timeMs, xMm, yMm, turnDegrees } as Readonly<Record<string, number>>;
 	const number = (name: string): number => numbers[name] ?? 0;
 	const stride = { ...NO_STRIDE, xMm: number("xMm"), yMm: number("yMm"), turnDegrees: number("turnDegrees") };
 	return ok({
@@ -67,7 +80,7 @@ const readLease = (plan: RobotPlan, fields: Fields): Result<RobotRequest> => {
 			ttlMs: number("ttlMs"),
 			gait: gait as GaitName,
 			wanted: { stride, body: body as ReturnType<typeof straight> },
-			bounds: { pathMm: number("pathMm"), timeMs: number("timeMs") },
+			bounds: { pathMm: number("pathMm"), radiusMm: number("radiusMm"), timeMs: number("timeMs") },
 		},
 	});
 };
@@ -109,6 +122,14 @@ export const readRobotRequest = (plan: RobotPlan, line: string): Result<RobotReq
 	}
 };
 
+const bodyOf = ({ xMm, yMm, rollDegrees, pitchDegrees, yawDegrees }: BodyPose): RobotState["body"] => ({
+	xMm: Math.round(xMm),
+	yMm: Math.round(yMm),
+	rollDegrees: Math.round(rollDegrees),
+	pitchDegrees: Math.round(pitchDegrees),
+	yawDegrees: Math.round(yawDegrees),
+});
+
 export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver, says: (row: string) => string): RobotState => {
 	const { mover, motion, sensed } = loop;
 	const status = driver.status();
@@ -121,6 +142,7 @@ export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver
 		board: status.board,
 		state: mover.kind,
 		cause: mover.cause === undefined ? null : says(mover.cause),
+		causeRow: mover.cause ?? null,
 		inForce: Object.entries(mover.causes)
 			.filter(([, cause]) => cause.inForce)
 			.map(([row]) => says(row)),
@@ -129,6 +151,7 @@ export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver
 		lease: mover.lease === undefined ? null : { holder: mover.lease.holder, leftMs: Math.max(0, Math.round(mover.lease.until - mover.at)) },
 		driver: { state: status.kind, fault: status.fault ?? null, detail: status.faultDetail, firmware: status.firmware ?? null },
 		servoMv: rounded(sensed.servoMv),
+		boardMv: rounded(sensed.boardMv),
 		tiltDegrees: rounded(sensed.tiltDegrees, 1),
 		rangeMm: rounded(sensed.rangeMm),
 		marginMm: rounded(posture?.marginMm),
@@ -138,6 +161,7 @@ export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver
 			headingDegrees: Math.round(motion.travelled.headingDegrees),
 			pathMm: Math.round(motion.travelled.pathMm),
 		},
+		body: posture === undefined ? null : bodyOf(posture.stance.body),
 		heightMm: rounded(posture?.stance.body.heightMm),
 		feet: (posture?.stance.feet ?? []).map((foot, leg) => ({
 			xMm: Math.round(foot.x),

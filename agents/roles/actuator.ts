@@ -6,6 +6,7 @@ import type { StopVerb } from "../../contracts/stop-order.ts";
 import { type Instant, instant } from "../../contracts/time.ts";
 import { checkYaml } from "../../core/service/checked-yaml.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
+import type { MoverRules } from "../../edge/machines/safe-stop-rules.ts";
 import type { KeptFiles, Note } from "../../edge/ports.ts";
 import { type RobotPlan, robotPlan } from "../../firmware-bridge/body/plan.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
@@ -27,6 +28,17 @@ export interface ActuatorOptions {
 	readonly note: Note;
 	/** Its control loop went round. */
 	readonly onTurn: () => void;
+}
+
+/** The same with a plan and a driver that are there already. */
+export interface OpenActuatorOptions {
+	readonly folder: string;
+	readonly plan: RobotPlan;
+	readonly driver: RobotDriver;
+	readonly rules: MoverRules;
+	readonly note: Note;
+	/** Its control loop went round. */
+	readonly onTurn?: () => void;
 }
 
 export interface Actuator {
@@ -112,16 +124,19 @@ const keeper = (files: KeptFiles): ((arming: KeptArming) => Promise<void>) => {
 	};
 };
 
-export const startActuator = async ({ folder, policy, driver: named, note, onTurn }: ActuatorOptions): Promise<Actuator> => {
+export const startActuator = async ({ folder, policy, driver, note, onTurn }: ActuatorOptions): Promise<Actuator> => {
 	const plan = await readPlan(policy);
+	return openActuator({ folder, plan, driver: await openDriver(driver, plan), rules: MOVER_RULES, note, onTurn });
+};
+
+export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }: OpenActuatorOptions): Promise<Actuator> => {
 	const files = await keptFiles(folder);
 	const found = await readArming(files);
-	const driver = await openDriver(named, plan);
-	const says = (row: string): string => MOVER_RULES.rules.find(({ id }) => id === row)?.says ?? row;
+	const says = (row: string): string => rules.rules.find(({ id }) => id === row)?.says ?? row;
 	let desk: RobotDesk | undefined;
 	const loop: ActuatorLoop = new ActuatorLoop({
 		plan,
-		rules: MOVER_RULES,
+		rules,
 		driver,
 		now,
 		found,
@@ -149,7 +164,7 @@ export const startActuator = async ({ folder, policy, driver: named, note, onTur
 		loop.turn();
 		turns += 1;
 		if (turns % TOLD_EVERY_TURNS === 0) opened.tellWatchers();
-		onTurn();
+		onTurn?.();
 	});
 	const path = join(folder, ROBOT_SOCKET);
 	await rm(path, { force: true });

@@ -152,7 +152,9 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 		],
 		note,
 		outboxBytesMax: OUTBOX_BYTES_MAX,
-		...(hasRobot ? { robot: new AgentLine(join(folder, ROBOT_SOCKET), hostTimers()) } : {}),
+		...(hasRobot
+			? { openRobot: (context) => new AgentLine({ ...context, path: join(folder, ROBOT_SOCKET), timers: hostTimers(), nowMs: () => performance.now(), note }) }
+			: {}),
 		openStopSocket: (desk) => stopSocket(join(folder, STOP_SOCKET), desk),
 		onTurn,
 	});

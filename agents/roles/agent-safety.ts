@@ -6,13 +6,13 @@ import type { GateSafety } from "../../edge/machines/gate.ts";
 import { heldBy, heldVerb, type LatchBook, type LatchOutcome } from "../../edge/machines/latch.ts";
 import { STILL_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import { stillState } from "../../edge/machines/still.ts";
-import type { MoverLoop } from "../../edge/mover.ts";
 import type { SessionStore } from "../../edge/session.ts";
 import type { CoreKeys } from "../../edge/signed.ts";
 import { type StopLatch, sayLatch } from "../../edge/stop-latch.ts";
+import type { AgentLine } from "../robot/agent-line.ts";
 
-/** What the loop of a node that moves needs of its agent. */
-export interface MoverContext {
+/** What the line to what moves needs of its agent. */
+export interface RobotContext {
 	readonly leases: Leases;
 	/** Its kind or its epoch changed. */
 	readonly onChange: () => void;
@@ -20,7 +20,7 @@ export interface MoverContext {
 
 export interface NodeSafe {
 	readonly latch: StopLatch;
-	readonly mover: MoverLoop | undefined;
+	readonly robot: AgentLine | undefined;
 	said(watch: CoreWatch): NodeSafety;
 	gate(watch: CoreWatch): GateSafety;
 	stoppedBy(): string | undefined;
@@ -28,40 +28,46 @@ export interface NodeSafe {
 	presence(): boolean;
 }
 
-export const openMoverOf = async (
-	open: ((context: MoverContext) => Promise<MoverLoop>) | undefined,
+export const openRobotOf = (
+	open: ((context: RobotContext) => AgentLine) | undefined,
 	who: { readonly mesh: string; readonly node: string; readonly keys: CoreKeys; readonly sessions: SessionStore },
 	onChange: () => void,
-): Promise<MoverLoop | undefined> => {
+): AgentLine | undefined => {
 	if (open === undefined) return undefined;
-	const mover: MoverLoop = await open({ leases: new Leases({ ...who, armEpoch: () => mover.state.armEpoch }), onChange });
-	return mover;
+	const robot: AgentLine = open({ leases: new Leases({ ...who, armEpoch: () => robot.robot?.armEpoch ?? NO_EPOCH }), onChange });
+	return robot;
 };
 
 /** Whatever moves stops before anyone is told. */
-export const onLatch = (mover: MoverLoop | undefined, book: LatchBook, tell: (outcome: LatchOutcome) => void, outcome: LatchOutcome): void => {
-	mover?.held(heldVerb(book));
+export const onLatch = (robot: AgentLine | undefined, book: LatchBook, tell: (outcome: LatchOutcome) => void, outcome: LatchOutcome): void => {
+	robot?.held(heldVerb(book));
 	tell(outcome);
 };
 
+/** No lease can name it. */
+const NO_EPOCH = -1;
 const LATCHED: readonly NodeSafety["state"][] = ["cut", "fault"];
 
 /** `isRestricted`: by its certificate; what is held by an order counts before that. */
-export const nodeSafe = (latch: StopLatch, mover: MoverLoop | undefined, isRestricted: () => boolean): NodeSafe => ({
+export const nodeSafe = (latch: StopLatch, robot: AgentLine | undefined, isRestricted: () => boolean): NodeSafe => ({
 	latch,
-	mover,
+	robot,
 	said: (watch) => ({
-		...(mover?.safety() ?? {
+		...(robot?.safety() ?? {
 			kind: "still",
 			state: isRestricted() && !latch.isLatched ? "restricted" : stillState(STILL_RULES, watch.presence, heldVerb(latch.book)),
 		}),
 		...sayLatch(latch.book),
 	}),
 	gate: (watch) => {
-		if (latch.isLatched || (mover !== undefined && LATCHED.includes(mover.state.kind))) return "stopped";
+		const state = robot?.safety().state;
+		if (latch.isLatched || (state !== undefined && LATCHED.includes(state))) return "stopped";
 		if (isRestricted()) return "restricted";
-		return mover?.state.kind === "boot" ? "boot" : watch.presence;
+		return state === "boot" ? "boot" : watch.presence;
 	},
-	stoppedBy: () => heldBy(latch.book)?.by ?? (mover !== undefined && LATCHED.includes(mover.state.kind) ? (mover.state.cause ?? "itself") : undefined),
-	presence: () => mover?.presence().ok ?? false,
+	stoppedBy: () => {
+		const said = robot?.safety();
+		return heldBy(latch.book)?.by ?? (said !== undefined && LATCHED.includes(said.state) ? (said.cause ?? "itself") : undefined);
+	},
+	presence: () => robot?.presence() ?? false,
 });

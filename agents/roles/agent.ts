@@ -2,7 +2,7 @@
 
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
-import { readStopOrder, type StopVerb } from "../../contracts/stop-order.ts";
+import { readStopOrder } from "../../contracts/stop-order.ts";
 import { Alone } from "../../edge/alone.ts";
 import type { CertificateWatch } from "../../edge/certificate-watch.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
@@ -11,7 +11,6 @@ import { CoreWatch } from "../../edge/core-watch.ts";
 import { DataChannel } from "../../edge/data-channel.ts";
 import { type NodeIdentity, openIdentity } from "../../edge/identity.ts";
 import { heldBy, heldVerb } from "../../edge/machines/latch.ts";
-import type { MoverLoop } from "../../edge/mover.ts";
 import { Outbox } from "../../edge/outbox.ts";
 import type { Connect, KeptFiles, NodeClock, Note, Randomness, Timers } from "../../edge/ports.ts";
 import { SafetyChannel, type SafetyChannelOptions } from "../../edge/safety-channel.ts";
@@ -22,7 +21,8 @@ import { StopLatch, type StopLatchOptions } from "../../edge/stop-latch.ts";
 import { Voice } from "../../edge/voice.ts";
 import type { Log } from "../../log/port.ts";
 import type { Capability, CapabilityContext, StopReason } from "../capabilities/capability.ts";
-import { type MoverContext, type NodeSafe, nodeSafe, onLatch, openMoverOf } from "./agent-safety.ts";
+import type { AgentLine } from "../robot/agent-line.ts";
+import { type NodeSafe, nodeSafe, onLatch, openRobotOf, type RobotContext } from "./agent-safety.ts";
 
 export interface AgentOptions {
 	readonly config: ConfigNode;
@@ -39,10 +39,8 @@ export interface AgentOptions {
 	readonly outboxBytesMax: number;
 	/** Of a node with a certificate: while it is over or was taken back, the node is restricted. */
 	readonly certificate?: CertificateWatch;
-	/** Of a node that moves: its loop, which the caller ticks. */
-	readonly openMover?: (context: MoverContext) => Promise<MoverLoop>;
-	/** What moves, in its own process: told that core is heard, and what the latch holds. */
-	readonly robot?: { heard(): void; order(verb: StopVerb | undefined): void; close(): void };
+	/** Of a node that moves: the line to the process that moves it. */
+	readonly openRobot?: (context: RobotContext) => AgentLine;
 	/** Where a person at this node stops it without any mesh. */
 	readonly openStopSocket?: (desk: StopDesk) => Promise<{ close(): Promise<void> }>;
 	/** Its safety loop went round. */
@@ -134,9 +132,8 @@ const openObedience = (
 				if (presence === "working") onWorking();
 			},
 			onBeacon: ({ stops = [], releases = [] }) => {
-				const { latch, mover } = safe;
-				mover?.heard();
-				options.robot?.heard();
+				const { latch, robot } = safe;
+				robot?.heard();
 				const mine = stops.find(({ node }) => node === config.node);
 				if (mine !== undefined) latch.listed(mine.verb, { order: mine.order, by: mine.by, via: "beacon" });
 				const release = releases.find(({ node }) => node === config.node);
@@ -198,16 +195,14 @@ const watchedEmit =
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
 	const kept = await openKept(options, (outcome, book) => {
-		options.robot?.order(heldVerb(book));
-		onLatch(mover, book, (news) => channels.safety.safetyChanged(news), outcome);
+		onLatch(robot, book, (news) => channels.safety.safetyChanged(news), outcome);
 		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
 	});
 	const { outbox, journal, identity, latch, sessions } = kept;
 	const { mesh, node, coreKeys } = options.config;
-	const mover = await openMoverOf(options.openMover, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
-	mover?.held(heldVerb(latch.book));
-	const safe = nodeSafe(latch, mover, () => options.certificate?.isRestricted ?? false);
-	options.robot?.order(heldVerb(latch.book));
+	const robot = openRobotOf(options.openRobot, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
+	robot?.held(heldVerb(latch.book));
+	const safe = nodeSafe(latch, robot, () => options.certificate?.isRestricted ?? false);
 	const sayEverything = (): void => {
 		const said = [
 			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
@@ -249,9 +244,8 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 			watch.stop();
 			await Promise.all([reason === "agent-stop" ? channels.safety.stop() : channels.safety.leave(), channels.data.stop()]);
 			await latch.settled();
-			await mover?.settled();
 			await socket?.close();
-			options.robot?.close();
+			robot?.close();
 			await outbox.close();
 			await journal.close();
 		},
@@ -282,8 +276,8 @@ interface Parts extends Kept, Obedience {
 	readonly sayEverything: () => void;
 }
 
-const leasesOf = ({ mover }: NodeSafe, { note, certificate }: AgentOptions): Pick<SafetyChannelOptions, "onLease"> =>
-	mover === undefined
+const leasesOf = ({ robot }: NodeSafe, { note, certificate }: AgentOptions): Pick<SafetyChannelOptions, "onLease"> =>
+	robot === undefined
 		? {}
 		: {
 				onLease: (bytes) => {
@@ -291,7 +285,7 @@ const leasesOf = ({ mover }: NodeSafe, { note, certificate }: AgentOptions): Pic
 						note("lease-refused", { reason: "restricted", detail: "this node's certificate is over or was taken back" });
 						return;
 					}
-					const news = mover.lease(bytes);
+					const news = robot.lease(bytes);
 					if (news.kind === "refused") note("lease-refused", { reason: news.reason, detail: news.detail });
 				},
 			};

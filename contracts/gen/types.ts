@@ -2197,6 +2197,61 @@ tick: number
  * rises with each renewal
  */
 number: number
+/**
+ * what is wanted until the next renewal; absent: it stands
+ */
+motion?: {
+/**
+ * which feet swing together
+ */
+gait: ("tripod" | "ripple")
+/**
+ * how far one cycle goes; absent: it stands
+ */
+stride?: {
+/**
+ * to the right in one cycle
+ */
+xMm: number
+/**
+ * forward in one cycle
+ */
+yMm: number
+/**
+ * to the left in one cycle
+ */
+turnDegrees: number
+}
+/**
+ * how it carries its body; absent: straight
+ */
+body?: {
+/**
+ * to the right of the middle of its feet
+ */
+xMm: number
+/**
+ * before the middle of its feet
+ */
+yMm: number
+/**
+ * over the ground
+ */
+heightMm: number
+/**
+ * right side down
+ */
+rollDegrees: number
+/**
+ * nose up
+ */
+pitchDegrees: number
+/**
+ * to the left
+ */
+yawDegrees: number
+}
+}
 }
 
 /**
@@ -2443,6 +2498,10 @@ version?: string
  * messages that wait for their PUBACK
  */
 outboxCount?: number
+/**
+ * of a robot that is only calculated; absent: it is none
+ */
+simulated?: true
 }
 
 /**
@@ -2529,6 +2588,10 @@ cause?: string
  * of a mover: raised at each arming and each stop
  */
 armEpoch?: number
+/**
+ * of a robot that is only calculated; absent: it is none
+ */
+simulated?: true
 }
 
 /**

@@ -178,7 +178,7 @@ export class NodeFolder {
 export const startNode = async (
 	mesh: Mesh,
 	folder: NodeFolder,
-	change: { readonly password?: string } & Partial<Pick<AgentOptions, "openStopSocket" | "openMover" | "connect" | "certificate">> = {},
+	change: { readonly password?: string } & Partial<Pick<AgentOptions, "openStopSocket" | "openRobot" | "connect" | "certificate">> = {},
 ): Promise<{ agent: Agent; counting: Counting; notes: Notes }> => {
 	const counting = new Counting();
 	const notes = new Notes();
@@ -204,8 +204,8 @@ export const startNode = async (
 		capabilities: [counting],
 		note: notes.note,
 		outboxBytesMax: 1_000_000,
+		...(change.openRobot === undefined ? {} : { openRobot: change.openRobot }),
 		...(change.certificate === undefined ? {} : { certificate: change.certificate }),
-		...(change.openMover === undefined ? {} : { openMover: change.openMover }),
 		...(change.openStopSocket === undefined ? {} : { openStopSocket: change.openStopSocket }),
 	});
 	return { agent, counting, notes };

@@ -69,7 +69,14 @@ export class RobotProcesses {
 				[wasMoving, lookedMs] = [state === "moving", performance.now()];
 				if (state !== "moving") this.#leases += 1;
 				const lease = { verb: "lease", id: `bench-${this.#leases}`, holder: "bench", armEpoch, tick, ttlMs: TTL_MS, stride: { yMm: 30 }, ...BOUNDS };
-				const next = { off: { verb: "arm", armEpoch }, hold: { verb: "sit" }, fault: { verb: "release" }, armed: lease, moving: lease }[state];
+				const answers: Readonly<Partial<Record<RobotState["state"], object>>> = {
+					off: { verb: "arm", armEpoch },
+					hold: { verb: "sit" },
+					fault: { verb: "release" },
+					armed: lease,
+					moving: lease,
+				};
+				const next = answers[state];
 				if (next !== undefined) await this.#ask(next).catch(() => undefined);
 				await new Promise((resolve) => setTimeout(resolve, RENEW_EVERY_MS));
 			}

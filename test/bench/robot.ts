@@ -67,7 +67,7 @@ const cut = async (rig: LoopRig, round: number, next: () => number): Promise<Cut
 	const stateNow = (): string => rig.kind;
 	const openedMm = wentMm();
 	let [fastest, lastMm] = [0, openedMm];
-	const lease = { id: `cut-${round}`, yMm: 20 + 20 * next(), bounds: { pathMm: BOUND_MM, timeMs: 60_000 } };
+	const lease = { id: `cut-${round}`, yMm: 20 + 20 * next(), bounds: { pathMm: BOUND_MM, radiusMm: BOUND_MM, timeMs: 60_000 } };
 	await rig.turns(800 + Math.floor(next() * 50) * TURN_MS, () => {
 		fastest = Math.max(fastest, (wentMm() - lastMm) / TURN_MS);
 		lastMm = wentMm();

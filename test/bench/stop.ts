@@ -4,37 +4,46 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "mqtt-packet";
+import { AgentLine } from "../../agents/robot/agent-line.ts";
+import { openActuator, ROBOT_SOCKET } from "../../agents/roles/actuator.ts";
+import { hostTimers } from "../../agents/roles/host-clock.ts";
 import { writeStopOrder } from "../../contracts/stop-order.ts";
-import type { Instant } from "../../contracts/time.ts";
+import { type Instant, instant } from "../../contracts/time.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
-import { MoverLoop, type Servos } from "../../edge/mover.ts";
 import { mqttConnect } from "../../edge/mqtt.ts";
+import type { Note } from "../../edge/ports.ts";
 import { openStopSocket } from "../../edge/stop-socket.ts";
+import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
+import type { Pulses } from "../../firmware-bridge/words.ts";
 import { Mesh, NodeFolder, PASSWORD, startNode, until } from "../agents/mesh.ts";
+import { planOf } from "../robot/plans.ts";
 import { type Figure, figure } from "./figures.ts";
 import { quantile } from "./load.ts";
 
 const LEFT_AFTER_MS = 3_000;
-const ROUNDS = 60;
+/** Each of them stands up and sits down. */
+const ROUNDS = 12;
 const FROZEN = 20;
 const TICK_MS = 20;
+const RENEW_EVERY_MS = 100;
+const ASK_EVERY_MS = 50;
+const STANDS_WITHIN_MS = 60_000;
+const WALKS_WITHIN_MS = 3_000;
+/** The dead-man has figures of its own. */
+const BUSY_MS = 60_000;
 const ANSWERS_BYTES = 4 + 7;
 
-/** When the movement wrote its last target, and when outputs went off. */
-class Legs implements Servos {
-	lastMovingMs = 0;
+/** The twin, and when it was given its last pose and its outputs went off. */
+class Legs extends TwinDriver {
+	lastPoseMs = 0;
 	disabledMs = 0;
-	enable(): Promise<void> {
-		return Promise.resolve();
-	}
-	disable(): void {
+	override disable(at: Instant): void {
 		this.disabledMs = performance.now();
+		super.disable(at);
 	}
-	freeze(): void {}
-	settle(): void {}
-	step(kind: string, _at: Instant): "going" | "done" {
-		if (kind === "moving") this.lastMovingMs = performance.now();
-		return kind === "rising" || kind === "settling" ? "done" : "going";
+	override writePose(pulsesUs: Pulses, at: Instant): boolean {
+		this.lastPoseMs = performance.now();
+		return super.writePose(pulsesUs, at);
 	}
 }
 
@@ -99,27 +108,31 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 	const path = join(folder, "stop.sock");
 	const mesh = await new Mesh().open();
 	mesh.speak();
-	const legs = new Legs();
+	const plan = planOf("fnk0052");
+	const now = (): Instant => instant(performance.now());
+	const legs = new Legs({ plan, leaseMs: BUSY_MS, freezeMs: BUSY_MS, now });
+	/** When the newest walk ended: what is written after it is the way down. */
+	let walkedUntilMs = 0;
+	let lastBefore = 0;
+	const note: Note = (event, facts = {}) => {
+		if (event === "robot" && facts["state"] !== "moving") {
+			walkedUntilMs = performance.now();
+			lastBefore = legs.lastPoseMs;
+		}
+	};
+	const actuator = await openActuator({ folder, plan, driver: legs, rules: MOVER_RULES, note });
 	const kept = new NodeFolder();
-	let open: MoverLoop | undefined;
+	let opened: AgentLine | undefined;
 	const { agent } = await startNode(mesh, kept, {
 		openStopSocket: (desk) => openStopSocket({ path, desk, clear: () => Promise.resolve() }),
-		openMover: async ({ leases, onChange }) => {
-			open = await MoverLoop.open({
-				rules: MOVER_RULES,
-				servos: legs,
-				files: kept.files,
-				leases,
-				nowMs: () => performance.now(),
-				note: () => undefined,
-				onChange,
-			});
-			return open;
+		openRobot: (context) => {
+			opened = new AgentLine({ ...context, path: join(folder, ROBOT_SOCKET), timers: hostTimers(), nowMs: () => performance.now(), note: () => undefined });
+			return opened;
 		},
 	});
-	if (open === undefined) throw new Error("no mover");
-	const mover: MoverLoop = open;
-	const loop = setInterval(() => mover.tick(), TICK_MS);
+	if (opened === undefined) throw new Error("no robot");
+	const robot: AgentLine = opened;
+	const kind = (): string => robot.robot?.state ?? "";
 	const frozen: Socket[] = [];
 	const sender = await mqttConnect({ url: mesh.url, username: "pi-2", password: PASSWORD })({
 		clientId: "pi-2.safety",
@@ -127,40 +140,53 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 		onMessage: () => undefined,
 		onClosed: () => undefined,
 	});
-	const local = (line: string): Promise<void> =>
+	const tell = (to: string, line: string): Promise<void> =>
 		new Promise((resolve, reject) => {
-			const socket = connect(path, () => socket.write(`${line}\n`));
+			const socket = connect(to, () => socket.write(`${line}\n`));
 			socket.once("data", () => {
 				socket.destroy();
 				resolve();
 			});
 			socket.once("error", reject);
 		});
+	const local = (line: string): Promise<void> => tell(path, line);
 	let lease = 0;
+	const person = (request: object): Promise<void> => tell(join(folder, ROBOT_SOCKET), JSON.stringify(request));
+	const sign = (typ: "orion-lease-open+jws" | "orion-lease-renew+jws", more: object): void => {
+		const { session = "", tick = 0, armEpoch = -1 } = mesh.pulse() ?? {};
+		const common = { v: 1, mesh: "mesh-1", node: "pi-1", session, lease: lease.toString(16).padStart(16, "0"), armEpoch, tick };
+		robot.lease(mesh.signer.sign(typ, { ...common, ...more }));
+	};
+	const standing = async (): Promise<void> => {
+		const endMs = performance.now() + STANDS_WITHIN_MS;
+		while (kind() !== "armed") {
+			if (performance.now() > endMs) throw new Error("it does not stand up");
+			const { armEpoch = 0 } = robot.robot ?? {};
+			if (kind() === "off") await person({ verb: "arm", armEpoch });
+			if (kind() === "hold") await person({ verb: "resume", armEpoch });
+			if (kind() === "cut" || kind() === "fault") await local("release");
+			await new Promise((again) => setTimeout(again, ASK_EVERY_MS));
+		}
+	};
+	let number = 0;
+	let renewing: NodeJS.Timeout | undefined;
 	const moving = async (): Promise<void> => {
-		await until("off", () => {
-			mover.presence();
-			mover.ready();
-			return mover.state.kind === "off";
-		});
-		await until("armed", () => mover.arm(mover.state.armEpoch).ok || ["rising", "armed"].includes(mover.state.kind));
-		await until("standing", () => mover.state.kind === "armed");
-		lease += 1;
-		const { session = "", tick = 0 } = mesh.pulse() ?? {};
-		const bounds = { distanceMm: 1_000, radiusMm: 500, timeMs: 60_000 };
-		const asked = {
-			v: 1,
-			mesh: "mesh-1",
-			node: "pi-1",
-			session,
-			lease: lease.toString(16).padStart(16, "0"),
-			armEpoch: mover.state.armEpoch,
-			tick,
-			ttlMs: 1_000,
-		};
-		mover.lease(mesh.signer.sign("orion-lease-open+jws", { ...asked, holder: "bench", holderKey: mesh.signer.publicKey, purpose: "move", bounds }));
-		const beganMs = performance.now();
-		await until("moving", () => mover.state.kind === "moving" && legs.lastMovingMs > beganMs);
+		for (;;) {
+			clearInterval(renewing);
+			await standing();
+			lease += 1;
+			const bounds = { distanceMm: 100_000, radiusMm: 100_000, timeMs: 60_000 };
+			sign("orion-lease-open+jws", { ttlMs: 1_000, holder: "bench", holderKey: mesh.signer.publicKey, purpose: "move", bounds });
+			renewing = setInterval(() => {
+				number += 1;
+				sign("orion-lease-renew+jws", { number, motion: { gait: "tripod", stride: { xMm: 0, yMm: number % 40 < 20 ? 40 : -40, turnDegrees: 0 } } });
+			}, RENEW_EVERY_MS);
+			const beganMs = performance.now();
+			while (performance.now() - beganMs < WALKS_WITHIN_MS) {
+				if (kind() === "moving" && legs.lastPoseMs > beganMs + TICK_MS * 5) return;
+				await new Promise((again) => setTimeout(again, 5));
+			}
+		}
 	};
 	const measure = async (verb: "stop" | "cut", way: "lan" | "local"): Promise<readonly number[]> => {
 		const found: number[] = [];
@@ -171,8 +197,9 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 			const beganMs = performance.now();
 			if (way === "lan") void sender.publish(`orion/v1/all/${verb}`, writeStopOrder(order), { qos: 1, retain: false }).catch(() => undefined);
 			else void local(verb);
-			await until("stopped", () => ["settling", "off", "cut"].includes(mover.state.kind));
-			found.push(verb === "stop" ? Math.max(0, legs.lastMovingMs - beganMs) : legs.disabledMs - beganMs);
+			await until("stopped", () => walkedUntilMs > beganMs && (verb === "stop" || legs.disabledMs > beganMs));
+			clearInterval(renewing);
+			found.push(verb === "stop" ? Math.max(0, lastBefore - beganMs) : legs.disabledMs - beganMs);
 			await local("release");
 		}
 		say(`${verb}.${way}: ${ROUNDS} rounds`);
@@ -194,11 +221,12 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 			figures.push(figure(`${verb}.${way}.p99`, quantile(await measure(verb, way), 0.99), "ms", beside, `< ${bound} ms`, (value) => value < bound));
 		return figures;
 	} finally {
-		clearInterval(loop);
+		clearInterval(renewing);
 		mesh.disk = "up";
 		for (const socket of frozen) socket.destroy();
 		await sender.close();
 		await agent.stop("agent-stop");
+		await actuator.stop();
 		// Its disk was stuck while messages waited for it, so its broker may wait for ever: it is left.
 		await Promise.race([mesh.close(), new Promise<void>((resolve) => setTimeout(resolve, LEFT_AFTER_MS))]);
 		rmSync(folder, { recursive: true, force: true });

@@ -10,6 +10,39 @@ describe("the loop over the twin", () => {
 		expect(driver.status().poweredGroups).toBe(3);
 	});
 
+	test("HARM-58 nothing is enabled while it is not on disk that it is armed; a disk that fails is a fault", async () => {
+		const { driver, time } = await onTwin();
+		driver.disable(time.now());
+		let isWritten: (error?: Error) => void = () => undefined;
+		const next = new LoopRig(time, driver);
+		next.disk = () => new Promise((resolve, reject) => (isWritten = (error) => (error === undefined ? resolve() : reject(error))));
+		await next.turns(1_600);
+		expect(next.loop.arm(0).ok).toBe(true);
+		await next.turns(3_000);
+		expect([next.kind, driver.status().kind, driver.status().poweredGroups]).toEqual(["off", "off", 0]);
+		isWritten();
+		await next.turns(100);
+		expect([next.kind, driver.status().kind]).toEqual(["rising", "on"]);
+		const full = new LoopRig(time, driver);
+		driver.disable(time.now());
+		full.disk = () => Promise.reject(new Error("ENOSPC"));
+		await full.turns(1_600);
+		full.loop.arm(0);
+		await full.turns(3_000);
+		expect(full.faults).not.toHaveLength(0);
+		expect([full.kind, driver.status().kind]).toEqual(["off", "off"]);
+		expect(full.kinds).not.toContain("rising");
+	});
+
+	test("HARM-75 a lease ends where its circle ends, however short the way was", async () => {
+		const { rig } = await onTwin();
+		await rig.walking(4_000, { bounds: { pathMm: 5_000, radiusMm: 50, timeMs: 60_000 } });
+		expect(rig.kind).toBe("armed");
+		const { xMm, yMm } = rig.loop.motion.travelled;
+		expect(Math.hypot(xMm, yMm)).toBeGreaterThanOrEqual(50);
+		expect(Math.hypot(xMm, yMm)).toBeLessThan(55);
+	});
+
 	test("HARM-71 no pulse changes without a lease, and none half-way up", async () => {
 		const { rig, driver } = await onTwin();
 		const stood = driver.twin.angles;
@@ -62,7 +95,7 @@ describe("the loop over the twin", () => {
 
 	test("HARM-75 a lease ends where its bounds say and is never taken again, by whatever holder", async () => {
 		const { rig } = await onTwin();
-		const bounds = { pathMm: 60, timeMs: 60_000 };
+		const bounds = { pathMm: 60, radiusMm: 5_000, timeMs: 60_000 };
 		await rig.walking(4_000, { bounds });
 		expect(rig.kind).toBe("armed");
 		expect(rig.loop.motion.travelled.pathMm).toBeGreaterThanOrEqual(60);

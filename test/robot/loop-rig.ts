@@ -31,6 +31,8 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 	readonly kept: KeptArming[] = [];
 	/** Core is heard. */
 	isLinked = true;
+	/** The disk of the robot. */
+	disk: () => Promise<void> = () => Promise.resolve();
 
 	constructor(line: Line, driver: RobotDriver, found: KeptArming = { armed: false, latched: false, armEpoch: 0 }) {
 		this.line = line;
@@ -43,7 +45,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 			found,
 			keep: (arming) => {
 				this.kept.push(arming);
-				return Promise.resolve();
+				return this.disk();
 			},
 			onKind: (mover) => this.kinds.push(mover.kind),
 			onFault: (found) => this.faults.push(sayFault(found)),
@@ -69,7 +71,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 			ttlMs: TTL_MS,
 			gait: "tripod",
 			wanted: { stride: { xMm: 0, yMm, turnDegrees }, body: straight(plan) },
-			bounds: { pathMm: 5_000, timeMs: 60_000 },
+			bounds: { pathMm: 5_000, radiusMm: 5_000, timeMs: 60_000 },
 			...more,
 		});
 	}

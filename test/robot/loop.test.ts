@@ -170,12 +170,12 @@ describe("the control loop over the leg board", () => {
 
 	test("HARM-75 a lease goes as far and lasts as long as it was opened for, and is never taken again", async () => {
 		const rig = await (await LoopRig.onBoard()).armed();
-		const bounds = { pathMm: 60, timeMs: 60_000 };
+		const bounds = { pathMm: 60, radiusMm: 5_000, timeMs: 60_000 };
 		await rig.walking(4_000, { bounds });
 		expect(rig.kind).toBe("armed");
 		expect(rig.loop.motion.travelled.pathMm).toBeLessThanOrEqual(60 + 5);
 		expect(rig.lease({ bounds })).toMatchObject({ ok: false, fault: { facts: { why: "lease-is-over" } } });
-		await rig.walking(600, { id: "b", bounds: { pathMm: 5_000, timeMs: 200 } });
+		await rig.walking(600, { id: "b", bounds: { pathMm: 5_000, radiusMm: 5_000, timeMs: 200 } });
 		expect(rig.kind).toBe("armed");
 		expect(rig.lease({ id: "c" }).ok).toBe(true);
 	});
