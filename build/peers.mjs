@@ -16,6 +16,7 @@ const PEERS = {
 	mosquitto_pub: { packages: ["mosquitto-clients", "libmosquitto1", "libcjson1", "libssl3"], program: "usr/bin/mosquitto_pub" },
 	// Two ends of a serial line that no hardware is needed for.
 	socat: { packages: ["socat", "libwrap0", "libnsl2", "libtirpc3", "libssl3"], program: "usr/bin/socat" },
+	avrdude: { packages: ["avrdude", "libftdi1", "libhidapi-libusb0", "libusb-0.1-4", "libusb-1.0-0", "libelf1"], program: "usr/bin/avrdude" },
 	chromium: {
 		// What else it needs depends on what the host has: apt is asked.
 		packages: ["chromium", "fonts-dejavu-core"],

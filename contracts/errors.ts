@@ -162,6 +162,8 @@ export const ERRORS = {
 		"{path} cannot be opened ({detail}). Check the cable, who may open it (group dialout), and that nothing else has it open.",
 	),
 	IMAGE_INVALID: kind("operator", false, 1, "not a firmware image: {detail}. Restore the committed one, or build it with `node build/avr.mjs`."),
+	FLASH_REFUSED: kind("operator", true, 5, "nothing was written to {port} ({why}): {detail}"),
+	FLASH_FAILED: kind("machine", true, 8, "{port}: {detail}. Outputs stay off while the pull-up is in place; leave the servo battery out, and run it again."),
 	ROBOT_INVALID: kind("operator", false, 2, "{model}: {detail}. Mend the robot's policy file; nothing moves before."),
 	POINTS_INVALID: kind("operator", false, 2, "line {line} of the calibration points: {detail}. Give six lines of three whole numbers, in millimetres."),
 	OUT_OF_REACH: kind("caller", false, 5, "leg {leg} cannot reach there: {detail}"),

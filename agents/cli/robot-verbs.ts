@@ -1,6 +1,7 @@
 // Decides which words `orion robot` understands, and what it says about each of them.
 import { type Command, InvalidArgumentError } from "commander";
 import type { WalkOptions } from "./robot.ts";
+import type { FlashOptions } from "./robot-flash.ts";
 import { type Host, runToEnd, type Session } from "./session.ts";
 
 const SECONDS_MAX = 600;
@@ -9,6 +10,13 @@ const parseSeconds = (text: string): number => {
 	const seconds = Number(text);
 	if (!(seconds > 0 && seconds <= SECONDS_MAX)) throw new InvalidArgumentError(`seconds, more than 0 and at most ${SECONDS_MAX}.`);
 	return seconds;
+};
+
+const BAUDS = [57_600, 115_200] as const;
+const parseBaud = (text: string): number => {
+	const baud = BAUDS.find((one) => String(one) === text);
+	if (baud === undefined) throw new InvalidArgumentError("115200, or 57600 for an old Nano.");
+	return baud;
 };
 
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
@@ -66,4 +74,17 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 		["orion robot release", "orion robot release --yes"],
 		async (session, options: { yes?: boolean }) => (await import("./robot.ts")).releaseRobot(session, options),
 	).option("--yes", "do not ask");
+	add(
+		"flash",
+		"write the shipped firmware to a leg board, by avrdude: asks first, refuses another chip, and hears from the board that it runs",
+		["orion robot flash --port /dev/ttyUSB0 --dry-run", "orion robot flash --port /dev/ttyUSB0"],
+		async (session, options: FlashOptions) => (await import("./robot-flash.ts")).flashBoard(session, options),
+	)
+		.requiredOption("--port <device>", "serial port of the board")
+		.option("--baud <rate>", "of its bootloader: 115200, or 57600 for an old Nano", parseBaud, 115_200)
+		.option("--avrdude <program>", "the program that writes", "avrdude")
+		.option("--avrdude-conf <file>", "its configuration file, where it does not find its own")
+		.option("--image <folder>", "with leg-board.hex and leg-board.json, instead of the shipped ones")
+		.option("--dry-run", "say what would be run; open nothing")
+		.option("--yes", "do not ask");
 };

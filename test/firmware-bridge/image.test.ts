@@ -1,7 +1,7 @@
 // Shows that the committed image belongs to the committed sources, that a damaged image is refused, and that the chip model keeps the data sheet's rules (HARM-25).
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { flashOf } from "../../firmware-bridge/virtual-board/intel-hex.ts";
+import { flashOf } from "../../firmware-bridge/intel-hex.ts";
 import { Pca9685 } from "../../firmware-bridge/virtual-board/pca9685.ts";
 import { committedImage, sourceHashNow, sourcesNow } from "./image.ts";
 

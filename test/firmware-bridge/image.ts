@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { flashOf } from "../../firmware-bridge/virtual-board/intel-hex.ts";
+import { flashOf } from "../../firmware-bridge/intel-hex.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FIRMWARE = join(ROOT, "firmware-bridge/firmware");

@@ -1,6 +1,6 @@
 // Decides what an Intel hex file puts into flash, or why it is none.
-import { fail } from "../../contracts/errors.ts";
-import { ok, type Result } from "../../contracts/result.ts";
+import { fail } from "../contracts/errors.ts";
+import { ok, type Result } from "../contracts/result.ts";
 
 const FLASH_WORDS = 16_384;
 
