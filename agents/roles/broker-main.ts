@@ -1,6 +1,5 @@
 // Composition root of `orion broker --core`: a broker with a spool of its own, on a machine without core. Chooses adapters, decides nothing.
 import { randomBytes } from "node:crypto";
-import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openBroker } from "../../broker/broker.ts";
 import type { OpenBroker } from "../../broker/ports.ts";
@@ -22,6 +21,7 @@ import { isLoopback } from "./config.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
 import { keptFiles } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
+import { forgetOldDays } from "./spool-days.ts";
 
 export interface AwayOptions {
 	readonly core: string;
@@ -45,28 +45,10 @@ export interface AwayBroker {
 }
 
 const EPOCH = "epoch";
-/** What core has is kept for a day, and less of it where it is much. */
-const KEPT_MS = 24 * 3_600_000;
-const KEPT_BYTES_MAX = 1_073_741_824;
 const SWEEP_EVERY_RECORDS = 4_096;
 const SEGMENT_BYTES_MAX = 4_194_304;
 
 const newEpoch = (): string => randomBytes(8).toString("hex");
-
-/** Removes what core has for longer than is wanted, oldest first. */
-const sweep = async (folder: string, wallMs: number): Promise<void> => {
-	const files = await Promise.all(
-		(await readdir(folder)).map(async (name) => {
-			const { mtimeMs, size } = await stat(join(folder, name));
-			return { name, mtimeMs, size };
-		}),
-	);
-	let kept = 0;
-	for (const { name, mtimeMs, size } of files.sort((left, right) => right.mtimeMs - left.mtimeMs)) {
-		kept += size;
-		if (wallMs - mtimeMs > KEPT_MS || kept > KEPT_BYTES_MAX) await rm(join(folder, name), { force: true });
-	}
-};
 
 /** A node that meets another spool sends again what core does not have: this one cannot know what the other held. */
 const withInstance = (topic: string, bytes: Uint8Array, instance: string): Uint8Array => {
@@ -173,7 +155,7 @@ const sweeper = (spool: SegmentsLog, archive: string, { clock }: World, onFatal:
 	return (upTo) => {
 		if (upTo - swept < SWEEP_EVERY_RECORDS) return;
 		swept = upTo;
-		spool.archive(upTo).then(() => sweep(archive, clock.wall()), onFatal);
+		spool.archive(upTo).then(() => forgetOldDays(archive, clock.wall()), onFatal);
 	};
 };
 

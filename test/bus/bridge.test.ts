@@ -1,4 +1,4 @@
-// Shows that what a broker elsewhere has on its disk reaches core once, in order, whatever ends in between (LOSS-25..28).
+// Shows that what a broker elsewhere has on its disk reaches core once, in order, whatever ends in between (LOSS-25..28, LOSS-45, LOSS-46).
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type BrokerWord, bridgeNames, bridgeRights, type CoreWord } from "../../contracts/bridge.ts";
 import { openMemory } from "../../log/memory.ts";
@@ -23,6 +23,8 @@ class CoreSide {
 	readonly heard: BrokerWord[] = [];
 	readonly lost: (readonly [string, Position, Position])[] = [];
 	readonly notices: (string | undefined)[] = [];
+	/** So many times it cannot store what it is given. */
+	refusals = 0;
 	lines: BrokerLines;
 	readonly #url: string;
 	readonly #brokers: readonly string[];
@@ -40,6 +42,10 @@ class CoreSide {
 			timers,
 			now: () => performance.now(),
 			accept: async (records) => {
+				if (this.refusals > 0) {
+					this.refusals -= 1;
+					throw new Error("the disk of core is full");
+				}
 				for (const { broker, bytes } of records) this.records.push(`${broker} ${new TextDecoder().decode(bytes)}`);
 			},
 			cursor: (broker, epoch) => this.cursors.get(`${broker} ${epoch}`) ?? 0,
@@ -221,19 +227,70 @@ describe("LOSS-26 a spool that is another one is no step back", () => {
 	});
 });
 
+/** Never beats by itself within a test: what core does not answer changes nothing. */
+const patient = {
+	after: (delayMs: number, run: () => void) => {
+		const timer = setTimeout(run, delayMs < 1_000 ? delayMs : 3_600_000);
+		return () => clearTimeout(timer);
+	},
+};
+
 describe("LOSS-27 without core a broker fills neither Redis nor its memory", () => {
-	it("puts so many records between, and no more", async () => {
+	it("puts so many records between, and no more; LOSS-46 and forgets none of them, though Redis has them", async () => {
 		const spool = openMemory();
-		feedOf(spool);
+		const moved: Position[] = [];
+		const feed = feedOf(spool);
 		await fill(spool, 1);
 		await has(1);
+		await until("the mark", () => (feed.view().upTo === 1 ? true : undefined));
+		await feed.stop();
+		const other = feedOf(spool, { timers: patient, moved: (upTo) => moved.push(upTo) });
+		await until("it goes on", () => (other.view().state === "moving" ? true : undefined));
 		await core.lines.stop();
+		moved.length = 0;
 		await fill(spool, 10_000);
-		await until("the window is full", async () => (((await redis.ask("xlen", bridgeNames("attic").stream)) as number) >= 4_000 ? true : undefined));
-		expect(await redis.ask("xlen", bridgeNames("attic").stream)).toBeLessThanOrEqual(4_096 + 256);
+		await until("the window is full", async () => (((await redis.ask("xlen", bridgeNames("attic").stream)) as number) >= 4_096 ? true : undefined));
+		// Each of these is a turn to Redis and back behind what is being moved: a broker that goes on has moved a page meanwhile.
+		for (let turn = 0; turn < 60; turn += 1) await other.say({ v: 1, kind: "answer", id: `${turn}`, outcome: "nobody" });
+		// The page in which the window became full is the last one.
+		expect(await redis.ask("xlen", bridgeNames("attic").stream)).toBeLessThan(4_096 + 256);
+		expect(other.view().upTo).toBe(1);
+		expect([moved, spool.cursor("core")]).toEqual([[], 1]);
 		core.start();
 		await has(10_001);
 		expect(core.records).toEqual(expected(10_001));
+	});
+});
+
+describe("LOSS-45 what core could not store it has not", () => {
+	it("says nothing of it, and takes it again in the same order", async () => {
+		const spool = openMemory();
+		core.refusals = 3;
+		await fill(spool, 50);
+		feedOf(spool);
+		await has(50);
+		expect(core.refusals).toBe(0);
+		expect(core.records).toEqual(expected(50));
+	});
+});
+
+describe("LOSS-46 what a spool has no more is told, never passed over", () => {
+	it("once, with its range, before what comes behind it", async () => {
+		const spool = openMemory();
+		await fill(spool, 30);
+		// What core never said to have, and the disk does not have any more.
+		const holed: ConstructorParameters<typeof Feed>[0]["spool"] = {
+			first: () => 11,
+			head: () => spool.head(),
+			read: (from, max) => spool.read(Math.max(11, from), max),
+			onCommit: (listener) => spool.onCommit(listener),
+			cursor: (name) => spool.cursor(name),
+			setCursor: (name, position) => spool.setCursor(name, position),
+		};
+		feedOf(spool, { spool: holed });
+		await has(20);
+		expect(core.lost).toEqual([["attic", 1, 10]]);
+		expect(core.records).toEqual(expected(30).slice(10));
 	});
 });
 
