@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+/** A bundled program does not lie where its source does. */
+const root = process.env.ORION_ROOT ?? fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, ".cache/peers");
 
 const PEERS = {

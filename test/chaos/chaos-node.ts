@@ -7,6 +7,8 @@ import { ROOT, type TestMesh, until } from "../support/mesh.ts";
 
 export const NODE = "edge";
 
+const hostFacts = (mesh: TestMesh): object => JSON.parse(readFileSync(join(mesh.data, "agent/node.json"), "utf8")) as object;
+
 export class ChaosNode {
 	/** What its disk has accepted, over all its lives. */
 	readonly accepted = new Set<string>();
@@ -22,12 +24,11 @@ export class ChaosNode {
 		this.#folder = folder;
 	}
 
-	/** A node of this mesh that comes in by another door. */
-	static async make(mesh: TestMesh, port: number): Promise<ChaosNode> {
+	/** A node of this mesh that comes in by another door; `host`: what a node's file says of mesh and core, where core has no agent of its own. */
+	static async make(mesh: TestMesh, port: number, host = hostFacts(mesh)): Promise<ChaosNode> {
 		const folder = join(mesh.folder, NODE);
 		mkdirSync(folder, { mode: 0o700 });
 		const credential = await mesh.ask<{ username: string; password: string }>("/nodes", { method: "POST", body: JSON.stringify({ node: NODE }) });
-		const host = JSON.parse(readFileSync(join(mesh.data, "agent/node.json"), "utf8")) as object;
 		writeFileSync(
 			join(folder, "node.json"),
 			JSON.stringify({

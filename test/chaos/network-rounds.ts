@@ -118,7 +118,7 @@ const RUNS: Readonly<Record<FaultName, (round: Round) => Promise<void>>> = {
 };
 
 /** Reads core's log as it grows: how often each summary of the node is in it. */
-class Reader {
+export class Reader {
 	readonly seen = new Map<string, number>();
 	quarantined = 0;
 	#next = 1;
@@ -138,7 +138,8 @@ class Reader {
 	}
 }
 
-const lanesOf = async (mesh: TestMesh) => {
+/** Ends the mesh, and reads what its log knows of the node's numbers. */
+export const lanesOf = async (mesh: TestMesh) => {
 	await mesh.stop();
 	const { mesh: name } = JSON.parse(readFileSync(join(mesh.data, "mesh.json"), "utf8")) as { mesh: string };
 	const log = await openCoreLog({

@@ -1,4 +1,4 @@
-// `npm run chaos -- [kill|network|power|partition ...] --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts as a table.
+// `npm run chaos -- [kill|network|power|partition|bus ...] --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts as a table.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { load } from "../../build/run-typescript.mjs";
@@ -19,6 +19,10 @@ const KINDS = {
 	partition: async () => {
 		const { isReconciled, runPartitionRounds } = await load("test/chaos/partition-rounds.ts");
 		return { run: runPartitionRounds, isGood: isReconciled };
+	},
+	bus: async () => {
+		const { isCarried, runBusRounds } = await load("test/chaos/bus-rounds.ts");
+		return { run: runBusRounds, isGood: isCarried };
 	},
 	power: async () => {
 		const { isKept, runPowerRounds } = await load("test/chaos/power-rounds.ts");

@@ -1,7 +1,7 @@
 // A real redis-server of its own on a free port, in a folder that goes when it goes; it can be killed, started again, and set back.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { peer } from "../../build/peers.mjs";
@@ -79,6 +79,22 @@ export class TestRedis {
 	putBack(name: string): void {
 		rmSync(join(this.folder, "appendonlydir"), { recursive: true, force: true });
 		cpSync(join(this.folder, name), join(this.folder, "appendonlydir"), { recursive: true });
+	}
+
+	/** The file that it appends to; there is one as long as it does not write it anew. */
+	#appended(): string {
+		const folder = join(this.folder, "appendonlydir");
+		return join(folder, readdirSync(folder).find((name) => name.endsWith(".incr.aof")) ?? "");
+	}
+
+	appendedBytes(): number {
+		return statSync(this.#appended()).size;
+	}
+
+	/** As a power cut of its machine: of what it appended since, only so much is on disk; the last command may be torn. */
+	async cutPower(bytesLeft: number): Promise<void> {
+		await this.kill();
+		truncateSync(this.#appended(), bytesLeft);
 	}
 
 	async ask(...command: [string, ...RedisArgument[]]): Promise<RedisAnswer> {

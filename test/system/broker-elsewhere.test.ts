@@ -1,58 +1,13 @@
 // Shows two brokers away from core: cut off they acknowledge, a node changes between them, and core has everything once (LOSS-25, LOSS-29).
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort, ORION, TestMesh, until } from "../support/mesh.ts";
+import { BrokerProcess } from "../support/broker-process.ts";
+import { ORION, TestMesh, until } from "../support/mesh.ts";
 import { TestRedis } from "../support/redis.ts";
 
 const run = promisify(execFile);
-
-class BrokerProcess {
-	readonly folder = mkdtempSync(join(tmpdir(), "orion-broker-"));
-	port = 0;
-	#command: readonly string[];
-	#process: ChildProcess | undefined;
-	said = "";
-
-	constructor(command: string) {
-		this.#command = command.split(" ").slice(1);
-	}
-
-	async start(): Promise<void> {
-		this.port ||= await freePort();
-		const child = spawn(process.execPath, [ORION, ...this.#command, "--data", this.folder, "--mqtt-port", String(this.port), "--json"], { stdio: "pipe" });
-		this.#process = child;
-		child.stderr.on("data", (chunk: Buffer) => {
-			this.said = (this.said + chunk.toString()).slice(-4_000);
-		});
-		await new Promise<void>((resolve, reject) => {
-			createInterface({ input: child.stdout }).on("line", (line) => {
-				if (line.includes('"ready"')) resolve();
-			});
-			child.once("exit", (code) => reject(new Error(`the broker ended with ${code}: ${this.said}`)));
-		});
-	}
-
-	async kill(): Promise<void> {
-		const child = this.#process;
-		this.#process = undefined;
-		if (child === undefined || child.exitCode !== null) return;
-		const exited = once(child, "exit");
-		child.kill("SIGKILL");
-		await exited;
-	}
-
-	async end(): Promise<void> {
-		await this.kill();
-		rmSync(this.folder, { recursive: true, force: true });
-	}
-}
 
 interface Added {
 	readonly acl: string;

@@ -1,0 +1,50 @@
+// Connects tests to a broker elsewhere: `orion broker --core` as a process of its own, with a spool in a folder of its own, killed and started again on the same port.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { freePort, ORION } from "./mesh.ts";
+
+export class BrokerProcess {
+	readonly folder = mkdtempSync(join(tmpdir(), "orion-broker-"));
+	port = 0;
+	readonly #command: readonly string[];
+	#process: ChildProcess | undefined;
+	said = "";
+
+	/** `command`: as `orion broker add` printed it. */
+	constructor(command: string) {
+		this.#command = command.split(" ").slice(1);
+	}
+
+	async start(): Promise<void> {
+		this.port ||= await freePort();
+		const child = spawn(process.execPath, [ORION, ...this.#command, "--data", this.folder, "--mqtt-port", String(this.port), "--json"], { stdio: "pipe" });
+		this.#process = child;
+		child.stderr.on("data", (chunk: Buffer) => {
+			this.said = (this.said + chunk.toString()).slice(-4_000);
+		});
+		await new Promise<void>((resolve, reject) => {
+			createInterface({ input: child.stdout }).on("line", (line) => {
+				if (line.includes('"ready"')) resolve();
+			});
+			child.once("exit", (code) => reject(new Error(`the broker ended with ${code}: ${this.said}`)));
+		});
+	}
+
+	async kill(): Promise<void> {
+		const child = this.#process;
+		this.#process = undefined;
+		if (child === undefined || child.exitCode !== null) return;
+		const exited = once(child, "exit");
+		child.kill("SIGKILL");
+		await exited;
+	}
+
+	async end(): Promise<void> {
+		await this.kill();
+		rmSync(this.folder, { recursive: true, force: true });
+	}
+}
