@@ -8,17 +8,19 @@ import type { NodePulse } from "../../contracts/gen/types.ts";
 import { writeStopOrder } from "../../contracts/stop-order.ts";
 import { openStopSocket } from "../../edge/stop-socket.ts";
 import { Mesh, NodeFolder, startNode, until } from "./mesh.ts";
+import { UNDISTURBED_MS_MAX, undisturbed } from "./undisturbed.ts";
 
 const ORDER = "00112233445566aa";
 const OTHER = "ffeeddccbbaa9988";
 const opened: { stop(reason: "agent-stop"): Promise<void> }[] = [];
 const meshes: Mesh[] = [];
 const folders: string[] = [];
-afterEach(async () => {
+const putAway = async (): Promise<void> => {
 	for (const agent of opened.splice(0)) await agent.stop("agent-stop");
 	for (const mesh of meshes.splice(0)) await mesh.close();
 	for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
+};
+afterEach(putAway);
 
 const started = async (folder = new NodeFolder(), mesh?: Mesh, socket?: string) => {
 	const world = mesh ?? (await new Mesh().open());
@@ -89,21 +91,26 @@ test("HARM-45 a disk of core that takes nothing is not in the way of the node's 
 	await until("the record follows", () => safeties(mesh).includes("stopped"));
 });
 
-test("HARM-45 a disk of core that is stuck does not take away the connection by which it is stopped; what was not answered is said again", async () => {
-	const { mesh, notes } = await started();
-	mesh.disk = "stuck";
-	await publish(mesh, "pi-1/stop");
-	await pulseOf(mesh, ({ order }) => order === ORDER);
-	// Longer than any answer may take: a connection that were cut for it would be down by now.
-	const before = mesh.live.length;
-	await until("pulses go on", () => mesh.live.length > before + 1);
-	expect(notes.of("link-down")).toEqual([]);
-	await publish(mesh, "pi-1/cut", writeStopOrder({ order: OTHER, by: "anna", via: "cli" }));
-	await pulseOf(mesh, ({ order }) => order === OTHER);
-	mesh.disk = "up";
-	await until("it is said again", () => safeties(mesh).includes("stopped"));
-	expect(notes.of("link-down")).toEqual([]);
-});
+test(
+	"HARM-45 a disk of core that is stuck does not take away the connection by which it is stopped; what was not answered is said again",
+	{ timeout: UNDISTURBED_MS_MAX },
+	() =>
+		undisturbed(async () => {
+			const { mesh, notes } = await started();
+			mesh.disk = "stuck";
+			await publish(mesh, "pi-1/stop");
+			await pulseOf(mesh, ({ order }) => order === ORDER);
+			// Longer than any answer may take: a connection that were cut for it would be down by now.
+			const before = mesh.live.length;
+			await until("pulses go on", () => mesh.live.length > before + 1);
+			expect(notes.of("link-down")).toEqual([]);
+			await publish(mesh, "pi-1/cut", writeStopOrder({ order: OTHER, by: "anna", via: "cli" }));
+			await pulseOf(mesh, ({ order }) => order === OTHER);
+			mesh.disk = "up";
+			await until("it is said again", () => safeties(mesh).includes("stopped"));
+			expect(notes.of("link-down")).toEqual([]);
+		}, putAway),
+);
 
 test("HARM-46 it stays stopped through a restart and through beacons; core's release of that order, and only of that, opens it", async () => {
 	const folder = new NodeFolder();
