@@ -138,4 +138,4 @@ test("RUN-46: core without a broker, a broker and an agent, each its own process
 		process.kill(killed, "SIGKILL");
 		await until("web was restarted by an order of core", async () => ((await carriedOut(mesh, "rover")) >= times ? true : undefined), 60_000);
 	}
-});
+}, 300_000);

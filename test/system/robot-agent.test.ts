@@ -15,6 +15,8 @@ const MAY_MOVE = ["moving", "armed", "rising"];
 const TTL_MS = 1_000;
 /** Standing up is begun again whenever a turn was late. */
 const READY_WITHIN_MS = 120_000;
+/** Made ready three times on a machine that is busy. */
+const TEST_WITHIN_MS = 600_000;
 const BLOCK = 'data:text/javascript,import{writeFileSync}from"node:fs";process.on("SIGUSR2",()=>{writeFileSync(process.env.BLOCKED_FILE,"");for(;;);})';
 
 let mesh: TestMesh | undefined;
@@ -59,7 +61,7 @@ const walking = async (name: string): Promise<void> => {
 			const now = await renew(`${name}-${tries}`);
 			if (now.state === "moving") {
 				fromMm ??= now.travelled.pathMm;
-				return now.travelled.pathMm > fromMm + 20 ? true : undefined;
+				return now.travelled.pathMm > fromMm ? true : undefined;
 			}
 			fromMm = undefined;
 			tries += 1;
@@ -72,63 +74,67 @@ const walking = async (name: string): Promise<void> => {
 	);
 };
 
-test("HARM-78 its agent is frozen, killed, blocked: each time it holds, and does not go on by itself when the agent is back", async () => {
-	mesh = await TestMesh.make("", [], "core");
-	await mesh.start();
-	const { password } = await mesh.ask<{ readonly password: string }>("/nodes", { method: "POST", body: JSON.stringify({ node: "rover" }) });
-	const { mesh: id } = await mesh.ask<{ readonly mesh: string }>("/state/status");
-	const { x: publicKey } = JSON.parse(readFileSync(join(mesh.data, "core/core-key.json"), "utf8")) as { readonly x: string };
-	const state = join(mesh.folder, "rover");
-	mkdirSync(state);
-	const coreKeys = [{ keyId: keyIdOf(publicKey), publicKey }];
-	const node = { schema: "orion.node-config/1", mesh: id, node: "rover", url: `mqtt://127.0.0.1:${mesh.mqttPort}`, username: "rover", password, coreKeys };
-	writeFileSync(join(state, "node.json"), JSON.stringify(node));
-	const blocked = join(mesh.folder, "blocked");
-	run([bundled("actuator"), "--state", state, "--policy", join(ROOT, "policies/robots/fnk0052.yaml"), "--driver", "twin"], blocked);
-	await until("the actuator answers", async () => {
-		line = await RobotLine.open(state).catch(() => undefined);
-		return line;
-	});
-	const agent = (): ChildProcess => run([bundled("agent"), "--state", state, "--robot"], blocked);
-	const harm: readonly (readonly [string, (child: ChildProcess) => Promise<unknown>, (child: ChildProcess) => Promise<ChildProcess>])[] = [
-		[
-			"frozen",
-			async (child) => child.kill("SIGSTOP"),
-			async (child) => {
-				child.kill("SIGCONT");
-				return child;
-			},
-		],
-		["killed", end, async () => agent()],
-		[
-			"blocked",
-			async (child) => {
-				child.kill("SIGUSR2");
-				await until("it is blocked", () => (existsSync(blocked) ? true : undefined));
-			},
-			async (child) => {
-				await end(child);
-				return agent();
-			},
-		],
-	];
-	let child = agent();
-	for (const [name, strike, heal] of harm) {
-		await walking(name);
-		await strike(child);
-		const noticed = await until(`${name}: it notices`, async () => {
-			const now = await renew(`${name}-on`);
-			return now.inForce.includes(NOT_HEARD) && !MAY_MOVE.includes(now.state) ? now : undefined;
+test(
+	"HARM-78 its agent is frozen, killed, blocked: each time it holds, and does not go on by itself when the agent is back",
+	async () => {
+		mesh = await TestMesh.make("", [], "core");
+		await mesh.start();
+		const { password } = await mesh.ask<{ readonly password: string }>("/nodes", { method: "POST", body: JSON.stringify({ node: "rover" }) });
+		const { mesh: id } = await mesh.ask<{ readonly mesh: string }>("/state/status");
+		const { x: publicKey } = JSON.parse(readFileSync(join(mesh.data, "core/core-key.json"), "utf8")) as { readonly x: string };
+		const state = join(mesh.folder, "rover");
+		mkdirSync(state);
+		const coreKeys = [{ keyId: keyIdOf(publicKey), publicKey }];
+		const node = { schema: "orion.node-config/1", mesh: id, node: "rover", url: `mqtt://127.0.0.1:${mesh.mqttPort}`, username: "rover", password, coreKeys };
+		writeFileSync(join(state, "node.json"), JSON.stringify(node));
+		const blocked = join(mesh.folder, "blocked");
+		run([bundled("actuator"), "--state", state, "--policy", join(ROOT, "policies/robots/fnk0052.yaml"), "--driver", "twin"], blocked);
+		await until("the actuator answers", async () => {
+			line = await RobotLine.open(state).catch(() => undefined);
+			return line;
 		});
-		child = await heal(child);
-		await until(`${name}: core is heard again`, async () => {
-			const now = await renew(`${name}-back`);
-			expect(MAY_MOVE).not.toContain(now.state);
-			return now.inForce.includes(NOT_HEARD) ? undefined : true;
-		});
-		const back = await renew(`${name}-back`);
-		expect(MAY_MOVE).not.toContain(back.state);
-		// Counted anew once it is off.
-		expect(back.travelled.pathMm).toBeLessThanOrEqual(noticed.travelled.pathMm);
-	}
-});
+		const agent = (): ChildProcess => run([bundled("agent"), "--state", state, "--robot"], blocked);
+		const harm: readonly (readonly [string, (child: ChildProcess) => Promise<unknown>, (child: ChildProcess) => Promise<ChildProcess>])[] = [
+			[
+				"frozen",
+				async (child) => child.kill("SIGSTOP"),
+				async (child) => {
+					child.kill("SIGCONT");
+					return child;
+				},
+			],
+			["killed", end, async () => agent()],
+			[
+				"blocked",
+				async (child) => {
+					child.kill("SIGUSR2");
+					await until("it is blocked", () => (existsSync(blocked) ? true : undefined));
+				},
+				async (child) => {
+					await end(child);
+					return agent();
+				},
+			],
+		];
+		let child = agent();
+		for (const [name, strike, heal] of harm) {
+			await walking(name);
+			await strike(child);
+			const noticed = await until(`${name}: it notices`, async () => {
+				const now = await renew(`${name}-on`);
+				return now.inForce.includes(NOT_HEARD) && !MAY_MOVE.includes(now.state) ? now : undefined;
+			});
+			child = await heal(child);
+			await until(`${name}: core is heard again`, async () => {
+				const now = await renew(`${name}-back`);
+				expect(MAY_MOVE).not.toContain(now.state);
+				return now.inForce.includes(NOT_HEARD) ? undefined : true;
+			});
+			const back = await renew(`${name}-back`);
+			expect(MAY_MOVE).not.toContain(back.state);
+			// Counted anew once it is off.
+			expect(back.travelled.pathMm).toBeLessThanOrEqual(noticed.travelled.pathMm);
+		}
+	},
+	TEST_WITHIN_MS,
+);
