@@ -64,11 +64,11 @@ describe("HARM-116 a sign of life", () => {
 
 	test("whatever happens: only turns between ready and the end give one, none too soon after the last, none while one waits", () => {
 		const step = fc.oneof(
-			fc.constant({ do: "turn" as const }),
-			fc.constant({ do: "ready" as const }),
-			fc.constant({ do: "stopping" as const }),
-			fc.constant({ do: "taken" as const }),
-			fc.integer({ min: 0, max: WATCHDOG_MS }).map((ms) => ({ do: "wait" as const, ms })),
+			{ weight: 30, arbitrary: fc.constant({ do: "turn" as const }) },
+			{ weight: 3, arbitrary: fc.constant({ do: "ready" as const }) },
+			{ weight: 1, arbitrary: fc.constant({ do: "stopping" as const }) },
+			{ weight: 30, arbitrary: fc.constant({ do: "taken" as const }) },
+			{ weight: 30, arbitrary: fc.integer({ min: 0, max: WATCHDOG_MS }).map((ms) => ({ do: "wait" as const, ms })) },
 		);
 		const seen = { signs: 0, waited: 0 };
 		fc.assert(

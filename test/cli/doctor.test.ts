@@ -197,7 +197,7 @@ describe("RUN-32 orion doctor", () => {
 		writeFileSync(join(data, "run.json"), JSON.stringify({ ...told, tokenFile: join(data, "token") }));
 		writeFileSync(join(data, "token"), "wrong");
 		const { answer, check } = await examine();
-		expect([answer.checks.length, check("mesh")?.state]).toEqual([14, "FAIL"]);
+		expect([answer.checks.length, check("mesh")?.state]).toEqual([15, "FAIL"]);
 	});
 
 	test("the host's own answers are real: a port that is taken, a file's rights", async () => {
@@ -221,6 +221,6 @@ describe("RUN-32 orion doctor", () => {
 		const { code, out } = await runHere(["doctor", "--data", data]);
 		expect(code).toBe(9);
 		expect(out).toMatch(/FAIL {2}token, keys {2}others on this machine may read .*token\n +fix: chmod 600 /);
-		expect(out).toMatch(/\n\d of 14 checks fail, \d warn\n$/);
+		expect(out).toMatch(/\n\d of 15 checks fail, \d warn\n$/);
 	});
 });
