@@ -5,7 +5,7 @@ import { CORE_TOPICS, nodeTopic, parseTopic } from "../contracts/topics.ts";
 import { KeptConnection } from "./kept-connection.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Connect, Connection, Note, Randomness, Timers } from "./ports.ts";
-import { topicOf, type Voice } from "./voice.ts";
+import { type Measured, topicOf, type Voice } from "./voice.ts";
 
 export interface DataChannelOptions {
 	readonly node: string;
@@ -64,9 +64,9 @@ export class DataChannel {
 	}
 
 	/** Now or never: a measurement that is late is worth nothing, and the next one comes. */
-	measure(data: RecordTypes["dev.orion.host.metrics.v1"]): void {
+	measure<T extends Measured>(type: T, data: RecordTypes[T]): void {
 		const { voice, node } = this.#options;
-		const envelope = voice.numbered("metric", "dev.orion.host.metrics.v1", data);
+		const envelope = voice.numbered("metric", type, data);
 		const { connection } = this.#kept;
 		if (connection === undefined) {
 			this.#metricsLost += 1;

@@ -89,6 +89,9 @@ export class Voice {
 	}
 }
 
+/** What is sent now or never. */
+export type Measured = "dev.orion.host.metrics.v1" | "dev.orion.hexapod.pose.v1";
+
 const EVENT_NAME = /^dev\.orion\.([a-z]+\.[a-z]+)\.v\d+$/;
 
 /** Where a message of this node belongs. */
@@ -104,6 +107,8 @@ export const topicOf = (node: string, envelope: Envelope): { readonly topic: str
 			return { topic: nodeTopic(node, "safety"), retain: true };
 		case "dev.orion.host.metrics.v1":
 			return { topic: nodeTopic(node, "tlm", "host.metrics"), retain: false };
+		case "dev.orion.hexapod.pose.v1":
+			return { topic: nodeTopic(node, "tlm", "hexapod.pose"), retain: false };
 		default:
 			return { topic: nodeTopic(node, "evt", EVENT_NAME.exec(envelope.type)?.[1] ?? "unknown"), retain: false };
 	}

@@ -1,6 +1,7 @@
 // What a capability of a node is: a part of the world that it reports on and may change, behind one small interface.
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { NodeClock, Note, Timers } from "../../edge/ports.ts";
+import type { Measured } from "../../edge/voice.ts";
 
 export type Args = Readonly<Record<string, string | number | boolean>>;
 
@@ -15,7 +16,7 @@ export interface CapabilityContext {
 	/** Resolves when it is on this node's disk. */
 	emit<T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void>;
 	/** A measurement: sent now or never. */
-	measure(data: RecordTypes["dev.orion.host.metrics.v1"]): void;
+	measure<T extends Measured>(type: T, data: RecordTypes[T]): void;
 	readonly clock: NodeClock;
 	readonly timers: Timers;
 	readonly note: Note;

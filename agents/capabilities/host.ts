@@ -128,7 +128,7 @@ export const hostCapability = ({ everyMs, root }: HostOptions): Capability => {
 	const measure = async (context: CapabilityContext): Promise<void> => {
 		try {
 			const metrics = await reader.read();
-			if (metrics !== undefined && !stopped) context.measure(metrics);
+			if (metrics !== undefined && !stopped) context.measure("dev.orion.host.metrics.v1", metrics);
 		} catch (error) {
 			context.note("host-unreadable", { detail: error instanceof Error ? error.message : "unknown" });
 		}

@@ -34,8 +34,13 @@ class Signing {
 	}
 }
 
-/** `mesh`: its id, which everything signed is bound to. Renewals follow each other: one that is not answered is followed by none. */
-export const hold = async (client: Pick<MeshClient, "post">, mesh: string, asked: Omit<MotionAsked, "holderKey" | "via">): Promise<Hold> => {
+/** `mesh`: its id, which everything signed is bound to. `motion`: what is wanted now, asked at each renewal. Renewals follow each other: one that is not answered is followed by none. */
+export const hold = async (
+	client: Pick<MeshClient, "post">,
+	mesh: string,
+	asked: Omit<MotionAsked, "holderKey" | "via">,
+	motion: () => LeaseRenew["motion"] = () => undefined,
+): Promise<Hold> => {
 	const signing = new Signing();
 	const opened = await client.post<MotionOpened>("/lease/open", { ...asked, holderKey: signing.publicKey });
 	const { node, lease } = opened;
@@ -45,7 +50,9 @@ export const hold = async (client: Pick<MeshClient, "post">, mesh: string, asked
 	const renew = async (): Promise<void> => {
 		number += 1;
 		const { session, armEpoch, tick } = heard;
-		const signed = signing.sign("orion-lease-renew+jws", { v: 1, mesh, node, session, lease, armEpoch, tick, number });
+		const wanted = motion();
+		const renewal: LeaseRenew = { v: 1, mesh, node, session, lease, armEpoch, tick, number, ...(wanted === undefined ? {} : { motion: wanted }) };
+		const signed = signing.sign("orion-lease-renew+jws", renewal);
 		heard = await client.post<MoverHeard>("/lease/renew", { node, lease, signed });
 	};
 	const keep = async (): Promise<"let-go" | "lost"> => {

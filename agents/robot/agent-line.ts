@@ -21,6 +21,8 @@ export interface AgentLineOptions {
 	readonly note: Note;
 	/** Its kind or its epoch changed, or it is not heard any more. */
 	readonly onChange: () => void;
+	/** Each word of the robot, as it comes; undefined when it fell silent. */
+	readonly onState: (state: RobotState | undefined) => void;
 }
 
 interface Said {
@@ -42,9 +44,6 @@ export class AgentLine {
 	#holder: string | undefined;
 	#cancelSilence: (() => void) | undefined;
 	#closed = false;
-	/** Each line of the robot, as it comes. */
-	onState: (state: RobotState) => void = () => {};
-
 	constructor(options: AgentLineOptions) {
 		this.#options = options;
 		this.#connect();
@@ -74,12 +73,6 @@ export class AgentLine {
 		this.#order = verb ?? null;
 		if (verb !== undefined) this.#drop();
 		this.#say({ verb: "order", source: "node", order: this.#order });
-	}
-
-	/** Down and off: the only movement that nobody needs a lease for. */
-	sit(): void {
-		this.#drop();
-		this.#say({ verb: "sit" });
 	}
 
 	/** Somebody is at the node: true if the robot was asked to leave cut or fault. */
@@ -163,7 +156,7 @@ export class AgentLine {
 		this.#cancelSilence = timers.after(SILENT_AFTER_MS, () => this.#lost());
 		if (before?.armEpoch !== state.armEpoch) this.#drop();
 		if (before?.state !== state.state || before.armEpoch !== state.armEpoch) onChange();
-		this.onState(state);
+		this.#options.onState(state);
 	}
 
 	#lost(): void {
@@ -171,7 +164,9 @@ export class AgentLine {
 		this.#drop();
 		if (this.#said === undefined) return;
 		this.#said = undefined;
-		if (!this.#closed) this.#options.onChange();
+		if (this.#closed) return;
+		this.#options.onChange();
+		this.#options.onState(undefined);
 	}
 
 	#say(request: object): void {

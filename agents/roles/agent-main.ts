@@ -15,6 +15,7 @@ import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import type { StopReason } from "../capabilities/capability.ts";
 import { dockerRuntime } from "../capabilities/docker.ts";
+import { hexapodCapability } from "../capabilities/hexapod.ts";
 import { hostCapability } from "../capabilities/host.ts";
 import { processCapability, readBootId } from "../capabilities/process.ts";
 import { systemdRuntime } from "../capabilities/systemd.ts";
@@ -131,6 +132,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 	const clock = nodeClock();
 	const { processes = {}, host = {}, systemd, docker } = config;
 	const everyMs = host.every === undefined ? HOST_EVERY_MS : (parseDuration(host.every) ?? HOST_EVERY_MS);
+	const hexapod = hexapodCapability();
 	return startAgent({
 		config,
 		version: VERSION,
@@ -146,6 +148,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 			...(systemd === undefined
 				? []
 				: [watchedCapability({ ...WATCH, runtime: systemdRuntime({ user: systemd.user ?? false, program: "systemctl" }), services: systemd.units })]),
+			...(hasRobot ? [hexapod] : []),
 			...(docker === undefined
 				? []
 				: [watchedCapability({ ...WATCH, runtime: dockerRuntime({ socket: docker.socket ?? DOCKER_SOCKET }), services: docker.containers })]),
@@ -153,7 +156,10 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 		note,
 		outboxBytesMax: OUTBOX_BYTES_MAX,
 		...(hasRobot
-			? { openRobot: (context) => new AgentLine({ ...context, path: join(folder, ROBOT_SOCKET), timers: hostTimers(), nowMs: () => performance.now(), note }) }
+			? {
+					openRobot: (context) =>
+						new AgentLine({ ...context, path: join(folder, ROBOT_SOCKET), timers: hostTimers(), nowMs: () => performance.now(), note, onState: hexapod.hear }),
+				}
 			: {}),
 		openStopSocket: (desk) => stopSocket(join(folder, STOP_SOCKET), desk),
 		onTurn,

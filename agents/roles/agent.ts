@@ -229,7 +229,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	channels.data.start();
 	heedCertificate(options.certificate, channels);
 	const emit = watchedEmit(outbox, alone);
-	const context: CapabilityContext = { emit, measure: (data) => channels.data.measure(data), clock, timers, note };
+	const context: CapabilityContext = { emit, measure: (type, data) => channels.data.measure(type, data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
 	onWorking();

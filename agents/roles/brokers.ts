@@ -154,12 +154,14 @@ export class Elsewhere {
 	}
 }
 
+const LIVE_TYPES: readonly string[] = ["dev.orion.node.pulse.v1", "dev.orion.host.metrics.v1", "dev.orion.hexapod.pose.v1"];
+
 /** A pulse or a measurement in the name of that node; undefined for anything else. */
 const liveOf = (bytes: Uint8Array, node: string, mesh: string): Envelope | undefined => {
 	const parsed = parseEnvelope(bytes);
 	if (!parsed.ok) return undefined;
 	const { source, mesh: said } = parsed.value;
 	const type: string = parsed.value.type;
-	const isLive = type === "dev.orion.node.pulse.v1" || type === "dev.orion.host.metrics.v1";
+	const isLive = LIVE_TYPES.includes(type);
 	return isLive && source === `/nodes/${node}` && said === mesh ? parsed.value : undefined;
 };

@@ -1658,6 +1658,120 @@ clockquality?: ("synced" | "holdover" | "unsynced")
 }
 
 /**
+ * A six-legged robot came into another state of its safe-stop.
+ */
+export interface HexapodChanged {
+/**
+ * state of its safe-stop
+ */
+state: ("boot" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * state that it was in; absent: it was not heard before
+ */
+before?: ("boot" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * raised at each arming and each stop
+ */
+armEpoch: number
+/**
+ * row of the rules that brought it here
+ */
+cause?: string
+/**
+ * of a robot that is only calculated; absent: it is none
+ */
+simulated?: true
+}
+
+/**
+ * Where a six-legged robot is and how it stands, ten times a second; what it does not measure is absent.
+ */
+export interface HexapodPose {
+/**
+ * which body it has
+ */
+model?: string
+/**
+ * state of its safe-stop
+ */
+state: ("boot" | "off" | "rising" | "armed" | "moving" | "hold" | "settling" | "calibrating" | "cut" | "fault")
+/**
+ * of a robot that is only calculated; absent: it is none
+ */
+simulated?: true
+/**
+ * by its own count of steps
+ */
+travelled: {
+/**
+ * to the right of where it stood up
+ */
+xMm: number
+/**
+ * forward of where it stood up
+ */
+yMm: number
+/**
+ * to the left
+ */
+headingDegrees: number
+/**
+ * length of the way
+ */
+pathMm: number
+}
+/**
+ * how it carries its body; absent: without power
+ */
+body?: {
+/**
+ * to the right of the middle of its feet
+ */
+xMm: number
+/**
+ * before the middle of its feet
+ */
+yMm: number
+/**
+ * right side down
+ */
+rollDegrees: number
+/**
+ * nose up
+ */
+pitchDegrees: number
+/**
+ * to the left
+ */
+yawDegrees: number
+}
+/**
+ * of the body over the ground
+ */
+heightMm?: number
+/**
+ * battery of the servos, over one second
+ */
+servoMv?: number
+/**
+ * battery of board and computer, over one second
+ */
+boardMv?: number
+/**
+ * between down as it takes it and as gravity says
+ */
+tiltDegrees?: number
+/**
+ * of the centre of mass inside the feet that carry
+ */
+marginMm?: number
+/**
+ * to what is before it
+ */
+rangeMm?: number
+}
+
+/**
  * What a host measured of itself; what a machine does not have is absent.
  */
 export interface HostMetrics {
@@ -4143,6 +4257,8 @@ export interface RecordTypes {
 	"dev.orion.clock.tick.v1": ClockTick;
 	"dev.orion.decision.made.v1": DecisionMade;
 	"dev.orion.engine.started.v1": EngineStarted;
+	"dev.orion.hexapod.changed.v1": HexapodChanged;
+	"dev.orion.hexapod.pose.v1": HexapodPose;
 	"dev.orion.host.metrics.v1": HostMetrics;
 	"dev.orion.incident.opened.v1": IncidentOpened;
 	"dev.orion.incident.reopened.v1": IncidentReopened;
@@ -4217,6 +4333,8 @@ export interface Contracts {
 	"decision.made": DecisionMade;
 	"engine.started": EngineStarted;
 	"envelope": Envelope;
+	"hexapod.changed": HexapodChanged;
+	"hexapod.pose": HexapodPose;
 	"host.metrics": HostMetrics;
 	"incident.opened": IncidentOpened;
 	"incident.reopened": IncidentReopened;

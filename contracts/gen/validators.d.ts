@@ -33,6 +33,8 @@ export const coreBundle: ValidateFunction;
 export const decisionMade: ValidateFunction;
 export const engineStarted: ValidateFunction;
 export const envelope: ValidateFunction;
+export const hexapodChanged: ValidateFunction;
+export const hexapodPose: ValidateFunction;
 export const hostMetrics: ValidateFunction;
 export const incidentOpened: ValidateFunction;
 export const incidentReopened: ValidateFunction;

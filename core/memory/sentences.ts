@@ -8,6 +8,7 @@ type Say<T extends RecordType> = (envelope: Extract<Envelope, { readonly type: T
 /** Every type has its sentence: a new one breaks the build here. */
 type Sentences = { readonly [T in RecordType]: Say<T> };
 
+const simulated = (is: true | undefined): string => (is === true ? ", simulated" : "");
 const because = (detail: string | undefined): string => (detail === undefined || detail === "" ? "" : `: ${detail}`);
 const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`;
 const pairs = (args: Readonly<Record<string, unknown>>): string => {
@@ -73,6 +74,10 @@ const SENTENCES: Sentences = {
 	"dev.orion.decision.made.v1": ({ data }) => `${data.verdict.toUpperCase()}: ${data.why} (${data.decision})`,
 	"dev.orion.engine.started.v1": ({ data }) =>
 		`core ${data.code} started, term ${data.coreTerm.counter}, ${data.downtimeMs === null ? "downtime unknown" : `after ${sayDuration(data.downtimeMs)} of downtime`}`,
+	"dev.orion.hexapod.changed.v1": ({ data, source }) =>
+		`${nodeOfSource(source) ?? source} is ${data.state}${data.before === undefined ? "" : ` after ${data.before}`}${because(data.cause)}${simulated(data.simulated)}`,
+	"dev.orion.hexapod.pose.v1": ({ data, source }) =>
+		`${nodeOfSource(source) ?? source} is ${data.state}, ${Math.round(data.travelled.pathMm)} mm walked${data.servoMv === undefined ? "" : `, ${Math.round(data.servoMv)} mV`}${simulated(data.simulated)}`,
 	"dev.orion.host.metrics.v1": ({ data }) =>
 		[
 			data.cpuRatio === undefined ? undefined : `cpu ${percent(data.cpuRatio)}`,

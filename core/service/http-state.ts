@@ -50,7 +50,7 @@ const backwards = async ({ desk, pause }: StateOptions, before: number, limit: n
 	return { records, next: end >= first ? end + 1 : null };
 };
 
-const HIDDEN: readonly string[] = ["dev.orion.clock.tick.v1", "dev.orion.host.metrics.v1"];
+const HIDDEN: readonly string[] = ["dev.orion.clock.tick.v1", "dev.orion.host.metrics.v1", "dev.orion.hexapod.pose.v1"];
 
 const typeOf =
 	(type: string) =>

@@ -24,6 +24,7 @@ interface Heard {
 	metrics?: Envelope<"dev.orion.host.metrics.v1">["data"];
 	metricsMs?: number;
 	recordedMs?: number;
+	poseRecordedMs?: number;
 	notRecorded: number;
 	session?: string;
 	tick?: number;
@@ -60,6 +61,11 @@ export class Live {
 		if (node === undefined) return false;
 		const heard = this.#of(node);
 		const now = this.#clock.now();
+		if (isType(envelope, "dev.orion.hexapod.pose.v1")) {
+			if (heard.poseRecordedMs !== undefined && now - heard.poseRecordedMs < SAMPLE_EVERY_MS) return false;
+			heard.poseRecordedMs = now;
+			return true;
+		}
 		if (!isType(envelope, "dev.orion.host.metrics.v1")) return false;
 		heard.metrics = envelope.data;
 		heard.metricsMs = now;

@@ -225,7 +225,7 @@ describe("this machine", () => {
 		const host = hostCapability({ everyMs: 5_000, root: "/" });
 		const context = {
 			emit: () => Promise.resolve(),
-			measure: (data: unknown) => void measured.push(data),
+			measure: (_type: string, data: unknown) => void measured.push(data),
 			clock: time.clock(),
 			timers: time,
 			note: new Notes().note,

@@ -178,7 +178,9 @@ export class NodeFolder {
 export const startNode = async (
 	mesh: Mesh,
 	folder: NodeFolder,
-	change: { readonly password?: string } & Partial<Pick<AgentOptions, "openStopSocket" | "openRobot" | "connect" | "certificate">> = {},
+	change: { readonly password?: string; readonly more?: readonly Capability[] } & Partial<
+		Pick<AgentOptions, "openStopSocket" | "openRobot" | "connect" | "certificate">
+	> = {},
 ): Promise<{ agent: Agent; counting: Counting; notes: Notes }> => {
 	const counting = new Counting();
 	const notes = new Notes();
@@ -201,7 +203,7 @@ export const startNode = async (
 		clock: nodeClock(),
 		timers: hostTimers(),
 		random: nodeRandomness(),
-		capabilities: [counting],
+		capabilities: [counting, ...(change.more ?? [])],
 		note: notes.note,
 		outboxBytesMax: 1_000_000,
 		...(change.openRobot === undefined ? {} : { openRobot: change.openRobot }),

@@ -73,7 +73,7 @@ class Rig {
 			return () => (timer.on = false);
 		};
 		const note = this.notes.note;
-		this.#line = new AgentLine({ path, leases, note, timers: { after }, nowMs: tick, onChange: () => (this.changes += 1) });
+		this.#line = new AgentLine({ path, leases, note, timers: { after }, nowMs: tick, onChange: () => (this.changes += 1), onState: () => undefined });
 		await until("it is connected", () => this.of("watch").length > 0);
 		return this;
 	}

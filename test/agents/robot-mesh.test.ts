@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { hexapodCapability } from "../../agents/capabilities/hexapod.ts";
 import { AgentLine } from "../../agents/robot/agent-line.ts";
 import { type Actuator, openActuator, ROBOT_SOCKET } from "../../agents/roles/actuator.ts";
 import { hostTimers } from "../../agents/roles/host-clock.ts";
@@ -58,12 +59,14 @@ const robot = async () => {
 	closers.push(() => actuator.stop());
 	const stopPath = join(folder, "stop.sock");
 	let opened: AgentLine | undefined;
+	const hexapod = hexapodCapability();
 	const { agent, notes } = await startNode(mesh, new NodeFolder(), {
 		connect: mqttConnect({ url: `mqtt://127.0.0.1:${proxy.port}`, username: "pi-1", password: PASSWORD }),
 		openRobot: (context) => {
-			opened = new AgentLine({ ...context, path, timers: hostTimers(), nowMs: () => performance.now(), note: () => undefined });
+			opened = new AgentLine({ ...context, path, timers: hostTimers(), nowMs: () => performance.now(), note: () => undefined, onState: hexapod.hear });
 			return opened;
 		},
+		more: [hexapod],
 		openStopSocket: (desk) => openStopSocket({ path: stopPath, desk, clear: () => Promise.resolve() }),
 	});
 	closers.push(() => agent.stop("agent-stop"));
@@ -144,9 +147,15 @@ test("HARM-119 a lease of the mesh makes the robot walk and all that is said of 
 	expect(Math.hypot(twin.twin.xMm, twin.twin.yMm)).toBeGreaterThan(20);
 	expect(pulse()).toMatchObject({ simulated: true });
 	expect(mesh.of("dev.orion.node.safety.v1").at(-1)?.data).toMatchObject({ kind: "mover", simulated: true });
+	const poses = mesh.live.filter(({ topic }) => topic === "orion/v1/pi-1/tlm/hexapod.pose");
+	expect(poses.at(-1)?.envelope.data).toMatchObject({ model: "fnk0052", simulated: true, tiltDegrees: 0 });
 	die();
 	await slowly("it stopped by itself", () => ["hold", "settling", "off"].includes(kind()));
 	await slowly("it sits and is off", () => kind() === "off" && twin.status().poweredGroups === 0);
+	await until("it was said", () => mesh.of("dev.orion.hexapod.changed.v1").at(-1)?.data.state === "off");
+	const states = mesh.of("dev.orion.hexapod.changed.v1").map(({ data }) => data.state);
+	expect(states).toEqual(expect.arrayContaining(["rising", "armed", "moving", "hold", "settling"]));
+	expect(mesh.of("dev.orion.hexapod.changed.v1").every(({ data }) => data.simulated === true)).toBe(true);
 });
 
 test("HARM-57 one message per 200 ms stops it although its holder holds on, and nothing that still comes moves it", async () => {

@@ -126,7 +126,14 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 	const { agent } = await startNode(mesh, kept, {
 		openStopSocket: (desk) => openStopSocket({ path, desk, clear: () => Promise.resolve() }),
 		openRobot: (context) => {
-			opened = new AgentLine({ ...context, path: join(folder, ROBOT_SOCKET), timers: hostTimers(), nowMs: () => performance.now(), note: () => undefined });
+			opened = new AgentLine({
+				...context,
+				path: join(folder, ROBOT_SOCKET),
+				timers: hostTimers(),
+				nowMs: () => performance.now(),
+				note: () => undefined,
+				onState: () => undefined,
+			});
 			return opened;
 		},
 	});

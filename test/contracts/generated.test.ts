@@ -100,7 +100,7 @@ const unbounded = (schema: Schema): string | undefined => {
 	return undefined;
 };
 
-const UNIT = /(Ms|Mm|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
+const UNIT = /(Ms|Mm|Mv|Degrees|DegreesPerSecond|Bytes|Seconds|Celsius|Ratio|RatioMax|Minutes|Ticks|PerHour)$/;
 const COUNTED =
 	/^(\w*[sS]eq|tick|times|attempt|position|causeposition|decidedUpTo|counter|conn|\w*[cC]ount|load\d+|failures|downs|starts|pid|uses|left|missed|number|reconciled|version|grant|acted|refused|exitCode|port|contracts|stateSchema|mono|bytes|value|threshold|above|clearBelow|repeats|armEpoch|\w+Max|\w+Position)$/;
 
