@@ -163,7 +163,7 @@ describe("who may answer", () => {
 		expect(chat.desk.list.find(({ approval }) => approval === ask.approval)?.status).toBe("open");
 	});
 
-	test("copied data in another chat, made-up data, another message: forged or another-message", async () => {
+	test("copied data in another chat, made-up data, another message: forged", async () => {
 		const chat = await open({ admins: [ANNA, BERT] });
 		const { ask, message } = await asked(chat);
 		const copy = await chat.message(({ buttons }) => buttons.length > 0, BERT.id);
@@ -180,7 +180,7 @@ describe("who may answer", () => {
 			chat.bot.taps(ANNA, { id: 1_000, chat: ANNA.id }, deny),
 		];
 		for (const tap of taps) await until("answered", () => chat.bot.tapAnswers.get(tap));
-		expect(chat.desk.records.map(({ data: { reason } }) => reason)).toEqual(["forged", "forged", "forged", "another-message"]);
+		expect(chat.desk.records.map(({ data: { reason } }) => reason)).toEqual(["forged", "forged", "forged", "forged"]);
 		expect(chat.desk.list.find(({ approval }) => approval === ask.approval)?.status).toBe("open");
 	});
 

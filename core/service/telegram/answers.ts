@@ -71,7 +71,7 @@ export class Answers {
 		const shown = kept.shown(approval, chat);
 		const ask = this.#ask(approval);
 		if (shown === undefined || ask === undefined) return { say: "I do not know this ask any more.", refused: "unknown-ask", approval };
-		if (!isGenuine(kept.key, handle, chat, shown.boundHash)) return { say: "This button is not one of mine.", refused: "forged", approval };
+		if (!isGenuine(kept.key, handle, { chat, message }, shown.boundHash)) return { say: "This button is not one of mine.", refused: "forged", approval };
 		if (shown.message !== message) {
 			// One that was sent just before a crash, or an old one: it loses its buttons now.
 			await asks.strip({ approval, chat, message });

@@ -50,7 +50,7 @@ export class Asks {
 		this.#options = options;
 	}
 
-	#keyboard(shown: Pick<Shown, "approval" | "chat" | "boundHash" | "stage">): Keyboard {
+	#keyboard(shown: Pick<Shown, "approval" | "chat" | "message" | "boundHash" | "stage">): Keyboard {
 		const { kept } = this.#options;
 		const button = (verb: Verb) => ({ text: LABELS[verb], data: tapData(kept.key, { ...shown, verb }) });
 		if (shown.stage === "ended") return [];

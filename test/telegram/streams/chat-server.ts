@@ -12,6 +12,8 @@ export interface Message {
 	/** Every button that it ever showed. */
 	readonly ever: Map<string, string>;
 	readonly sentMs: number;
+	/** Since when it had buttons. */
+	buttonsMs?: number;
 }
 
 interface Waiting {
@@ -175,5 +177,6 @@ export class ChatServer {
 			message.ever.set(data, text);
 		}
 		message.buttons = buttons;
+		if (buttons.length > 0) message.buttonsMs ??= this.#time.nowMs;
 	}
 }

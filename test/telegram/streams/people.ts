@@ -146,16 +146,18 @@ export class People {
 		const other = me === ANNA ? BERT : ANNA;
 		const at = chance.whole(0, data.length - 1);
 		const changed = `${data.slice(0, at)}${data[at] === "A" ? "B" : "A"}${data.slice(at + 1)}`;
-		const madeUp = chance.pick(["", "approve", "1c.apr-000000000000.AAAAAAAAAAAAAAAA", "x".repeat(64)]);
+		const madeUp = chance.pick(["", "approve", "2c.apr-000000000000.AAAAAAAAAAAAAAAA", "x".repeat(64)]);
 		const mine = (kind: string, id: number, text: string) => (): void => this.#tap(kind, person(me), privately(me), id, text);
 		const elsewhere = this.#once();
 		const foreign = elsewhere?.chat === me && !elsewhere.ever.has(data) ? elsewhere.id : server.unknownMessage;
 		chance.pick<() => void>([
 			mine("changed data", message.id, changed),
-			mine("another verb", message.id, `1${data[1] === "c" ? "d" : "c"}${data.slice(2)}`),
+			mine("another verb", message.id, `2${data[1] === "c" ? "d" : "c"}${data.slice(2)}`),
 			mine("made-up data", message.id, madeUp),
 			mine("data at an unknown message", server.unknownMessage, data),
 			mine("data of another message", foreign, data),
+			// A message that lost its buttons never gets them back.
+			message.buttons.length === 0 ? mine("data of a button that is gone", message.id, data) : mine("made-up data", message.id, madeUp),
 			() => this.#tap("data of another chat", person(other), privately(other), message.id, data),
 			() => this.#wrongSender(message, data),
 		])();

@@ -100,9 +100,14 @@ export class Truth {
 		this.#must(this.admins.has(user), "HARM-95", `${data.approval} is answered by ${data.by}, who is no admin`);
 		const found = [...this.deeds].find(([update]) => derivedId(`telegram ${update}\n${data.approval}`, 0) === id);
 		this.#must(found !== undefined, "TELL-41", `the answer ${id} to ${data.approval} comes from no update`);
-		const [update, { kind, answer }] = found;
+		const [update, { kind, answer, pushedMs }] = found;
 		const same = answer?.user === user && answer.approval === data.approval && answer.verdict === data.verdict;
 		this.#must(same, "HARM-95", `${data.verdict} to ${data.approval} rests on update ${update}, which was ${kind} ${JSON.stringify(answer)}`);
+		const newer = this.#server.messages.find(
+			(each) =>
+				answer.message !== 0 && each.id > answer.message && each.chat === user && approvalOf(each) === data.approval && (each.buttonsMs ?? pushedMs) < pushedMs,
+		);
+		this.#must(newer === undefined, "HARM-95", `${data.approval} is answered below message ${answer?.message}, and message ${newer?.id} asked it already`);
 		this.#must(!this.#decided.has(id), "HARM-96", `update ${update} answered ${data.approval} twice`);
 		this.#decided.set(id, data.approval);
 		if (data.verdict !== "approve") return;
