@@ -11,6 +11,7 @@ import { openJoinTokens } from "../../agents/roles/join-tokens.ts";
 import { keptFiles } from "../../agents/roles/kept-files.ts";
 import { makeRequest, openMeshCa } from "../../agents/roles/mesh-ca.ts";
 import { CORE_SERVER_NAME, readCertificate } from "../../agents/roles/node-certificate.ts";
+import { type MqttTls, mqttConnect } from "../../edge/mqtt.ts";
 import { closeAll, closers, codeOf, come, configOf, doors, folder, HOUR_MS, MESH } from "./doors.ts";
 
 afterEach(closeAll);
@@ -29,6 +30,10 @@ describe("joining", () => {
 		const connection = await come(state, "pi-3");
 		expect(mesh.broker.connections().map(({ identity }) => identity.clientId)).toEqual(["pi-3"]);
 		await connection.close();
+		const { tls } = await readCertificate(state, "mqtts://x");
+		const bare = { caPem: tls?.caPem ?? "", serverName: CORE_SERVER_NAME } as MqttTls;
+		const anyone = { clientId: "pi-3", keepaliveSeconds: 5, onMessage: () => undefined, onClosed: () => undefined };
+		expect(await codeOf(mqttConnect({ ...(await configOf(state)), tls: () => bare })(anyone))).toBe("UNREACHABLE");
 		const naked = connect({ host: "127.0.0.1", port: mesh.broker.securePort ?? 0, rejectUnauthorized: false });
 		naked.on("error", () => undefined);
 		const gone = new Promise((resolve) => naked.once("close", resolve));
