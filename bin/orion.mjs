@@ -24,7 +24,7 @@ const isStale = () => {
 	// An installed package has no sources beside it.
 	if (!existsSync(join(root, "build/bundle.mjs"))) return false;
 	const built = Number(readFileSync(stamp, "utf8"));
-	return ["contracts", "log", "core", "broker", "edge", "agents"].some((room) => changedSince(join(root, room), built));
+	return ["contracts", "log", "core", "broker", "edge", "firmware-bridge", "agents"].some((room) => changedSince(join(root, room), built));
 };
 
 if (isStale()) {

@@ -61,9 +61,10 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 		add(
 			what,
 			what === "walk" ? "walk while a key is held, or for a time" : "turn while a key is held, or for a time",
-			[`orion robot ${what}`, `orion robot ${what} --for 3`],
+			[`orion robot ${what}`, `orion robot ${what} --for 3`, `orion robot ${what} --node hexa`],
 			async (session, options: WalkOptions) => (await import("./robot.ts")).walkRobot(session, what, options),
 		)
+			.option("--node <node>", "a robot of the mesh instead of this machine's: by a lease that core vouches for")
 			.option("--for <seconds>", "without keys: for this long, at most 600", parseSeconds)
 			.option(what === "walk" ? "--back" : "--right", what === "walk" ? "backwards" : "to the right");
 	for (const verb of ["stop", "cut", "sit", "resume"] as const)

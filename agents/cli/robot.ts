@@ -19,7 +19,7 @@ const TURN_DEGREES = 10;
 const WALK_MM_MAX = 20_000;
 const WALK_MS_MAX = 600_000;
 
-interface Stride {
+export interface Stride {
 	readonly xMm: number;
 	readonly yMm: number;
 	readonly turnDegrees: number;
@@ -101,8 +101,24 @@ export const releaseRobot = async (session: Session, options: { readonly yes?: b
 	});
 };
 
+/** What is shown of whom one holds. */
+export interface Held {
+	readonly state: string;
+	readonly detail: string;
+}
+
+/** One way to hold a robot: by its own socket, or by a lease of the mesh. */
+export interface Walker {
+	/** Takes it, or goes on holding it. */
+	renew(stride: Stride): Promise<Held>;
+	end(): Promise<Held>;
+	look(): Promise<Held>;
+}
+
+const heldOf = (state: RobotState): Held => ({ state: state.state, detail: `${state.travelled.pathMm} mm` });
+
 /** A lease of this command: renewed with the newest tick that was heard, so that a slow link ends it. */
-class Hold {
+class Hold implements Walker {
 	readonly #line: RobotLine;
 	readonly #holder: string;
 	#id = randomBytes(8).toString("hex");
@@ -114,51 +130,52 @@ class Hold {
 		this.#state = state;
 	}
 
-	async renew(stride: Stride): Promise<RobotState> {
+	get state(): RobotState {
+		return this.#state;
+	}
+
+	async renew(stride: Stride): Promise<Held> {
 		const { armEpoch, tick } = this.#state;
 		const bounds = { pathMm: WALK_MM_MAX, timeMs: WALK_MS_MAX };
 		this.#state = await this.#line.ask({ verb: "lease", id: this.#id, holder: this.#holder, armEpoch, tick, ttlMs: TTL_MS, stride, ...bounds });
-		return this.#state;
+		return heldOf(this.#state);
 	}
 
-	async end(): Promise<RobotState> {
+	async end(): Promise<Held> {
 		this.#state = await this.#line.ask({ verb: "end", holder: this.#holder });
 		this.#id = randomBytes(8).toString("hex");
-		return this.#state;
+		return heldOf(this.#state);
 	}
 
 	/** The newest tick is what the newest answer said. */
-	async look(): Promise<RobotState> {
+	async look(): Promise<Held> {
 		this.#state = await this.#line.ask({ verb: "status" });
-		return this.#state;
+		return heldOf(this.#state);
 	}
 }
 
-const walkFor = async (session: Session, line: RobotLine, stride: Stride, forMs: number): Promise<number> => {
-	const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }));
+export const walkFor = async (session: Session, hold: Walker, stride: Stride, forMs: number): Promise<void> => {
 	const untilMs = performance.now() + forMs;
 	while (performance.now() < untilMs && !session.host.interrupted.aborted) {
 		await hold.renew(stride);
 		await pause(RENEW_EVERY_MS);
 		await hold.look();
 	}
-	sayState(session, await hold.end());
-	return 0;
+	await hold.end();
 };
 
 const HELP = "hold a key: w s forward back, a d sideways, q e turn; space stops, x leaves";
 
 /** While a key is held it walks; when the repeats cease, the lease is given back; if this process dies, it runs out. */
-const walkByKeys = async (session: Session, line: RobotLine): Promise<number> => {
+export const walkByKeys = async (session: Session, hold: Walker, stop: () => Promise<unknown>): Promise<number> => {
 	const { keys } = session.host;
 	if (keys === undefined) throw new OrionError("USAGE", { detail: "no keys can be read here: say how long, with --for 3" });
-	const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }));
 	let held: { readonly key: string; readonly untilMs: number } | undefined;
 	let leaving = false;
 	const unlisten = keys((key) => {
 		const nowMs = performance.now();
 		if (key === "x" || key === "\u0003") leaving = true;
-		if (key === " ") void line.ask({ verb: "stop" }).catch(() => undefined);
+		if (key === " ") void stop().catch(() => undefined);
 		if (KEYS[key] === undefined) held = undefined;
 		else held = { key, untilMs: nowMs + (held?.key === key ? NEXT_KEY_MS : FIRST_KEY_MS) };
 	});
@@ -170,7 +187,7 @@ const walkByKeys = async (session: Session, line: RobotLine): Promise<number> =>
 			const stride = held === undefined ? undefined : KEYS[held.key];
 			const state = stride !== undefined ? await hold.renew(stride) : walking ? await hold.end() : await hold.look();
 			walking = stride !== undefined;
-			if (session.host.outIsTty) session.host.out(`\r${state.state.padEnd(10)} ${state.travelled.pathMm} mm\u001b[K`);
+			if (session.host.outIsTty) session.host.out(`\r${state.state.padEnd(10)} ${state.detail}\u001b[K`);
 			await pause(RENEW_EVERY_MS);
 			if (walking) await hold.look();
 		}
@@ -187,17 +204,25 @@ export interface WalkOptions {
 	readonly for?: number;
 	readonly back?: boolean;
 	readonly right?: boolean;
+	/** By a lease of the mesh. */
+	readonly node?: string;
 }
 
-export const walkRobot = (session: Session, what: "walk" | "turn", options: WalkOptions): Promise<number> =>
-	withRobot(session, (line) => {
-		if (options.for === undefined) return walkByKeys(session, line);
-		const stride =
-			what === "walk"
-				? { xMm: 0, yMm: options.back === true ? -STRIDE_MM : STRIDE_MM, turnDegrees: 0 }
-				: { xMm: 0, yMm: 0, turnDegrees: options.right === true ? -TURN_DEGREES : TURN_DEGREES };
-		return walkFor(session, line, stride, options.for * 1_000);
+const strideOf = (what: "walk" | "turn", { back, right }: WalkOptions): Stride =>
+	what === "walk"
+		? { xMm: 0, yMm: back === true ? -STRIDE_MM : STRIDE_MM, turnDegrees: 0 }
+		: { xMm: 0, yMm: 0, turnDegrees: right === true ? -TURN_DEGREES : TURN_DEGREES };
+
+export const walkRobot = async (session: Session, what: "walk" | "turn", options: WalkOptions): Promise<number> => {
+	if (options.node !== undefined) return (await import("./robot-mesh.ts")).walkNode(session, options.node, strideOf(what, options), options.for);
+	return withRobot(session, async (line) => {
+		const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }));
+		if (options.for === undefined) return walkByKeys(session, hold, () => line.ask({ verb: "stop" }));
+		await walkFor(session, hold, strideOf(what, options), options.for * 1_000);
+		sayState(session, hold.state);
+		return 0;
 	});
+};
 
 const CLEAR = "\u001b[H\u001b[2J";
 

@@ -3,11 +3,14 @@ import { createConnection, type Socket } from "node:net";
 import type { NodeSafety } from "../../contracts/gen/types.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import type { LeaseNews, Leases } from "../../edge/leases.ts";
+import type { MoverKind } from "../../edge/machines/safe-stop-state.ts";
 import type { Note, Timers } from "../../edge/ports.ts";
 import { type LineHeard, readRobotLine } from "./said.ts";
 import type { RobotState } from "./words.ts";
 
 const RETRY_MS = 500;
+/** From here a stop leads away. */
+const NOT_STOPPED: readonly MoverKind[] = ["rising", "armed", "moving", "calibrating", "hold"];
 /** The actuator speaks ten times a second. */
 const SILENT_AFTER_MS = 2_000;
 const LINE_CHARACTERS_MAX = 65_536;
@@ -73,6 +76,13 @@ export class AgentLine {
 		this.#order = verb ?? null;
 		if (verb !== undefined) this.#drop();
 		this.#say({ verb: "order", source: "node", order: this.#order });
+	}
+
+	/** Whether it does what the latch holds: before that nobody is told that the order was heard. One that is silent is told as a fault. */
+	get obeys(): boolean {
+		const kind = this.#said?.state.state;
+		if (kind === undefined || this.#order === null) return true;
+		return this.#order === "cut" ? kind === "cut" : !NOT_STOPPED.includes(kind);
 	}
 
 	/** Somebody is at the node: true if the robot was asked to leave cut or fault. */

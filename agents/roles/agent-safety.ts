@@ -24,6 +24,8 @@ export interface NodeSafe {
 	said(watch: CoreWatch): NodeSafety;
 	gate(watch: CoreWatch): GateSafety;
 	stoppedBy(): string | undefined;
+	/** Newest order that is heard, and that whatever moves here obeys. */
+	obeyed(): string | undefined;
 	/** A person at the node: true if that let something go on. */
 	presence(): boolean;
 }
@@ -69,5 +71,6 @@ export const nodeSafe = (latch: StopLatch, robot: AgentLine | undefined, isRestr
 		const said = robot?.safety();
 		return heldBy(latch.book)?.by ?? (said !== undefined && LATCHED.includes(said.state) ? (said.cause ?? "itself") : undefined);
 	},
+	obeyed: () => (robot?.obeys === false ? undefined : latch.book.heard),
 	presence: () => robot?.presence() ?? false,
 });

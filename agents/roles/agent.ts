@@ -307,7 +307,7 @@ const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 		...common,
 		sessions,
 		beside: () => ({ version: options.version, outboxCount: outbox.waiting }),
-		safety: () => ({ said: safe.said(watch), order: latch.book.heard }),
+		safety: () => ({ said: safe.said(watch), order: safe.obeyed() }),
 		...leasesOf(safe, options),
 		onStop: (verb, bytes) => void latch.order(verb, readStopOrder(bytes)),
 		onBeacon: (bytes) => {

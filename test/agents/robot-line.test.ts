@@ -180,6 +180,30 @@ test("HARM-120 an order goes to the robot at once, ends what was held, and is sa
 	await until("it is taken back", () => rig.of("order").at(-1)?.["order"] === null);
 });
 
+test("HARM-122 an order counts as heard only once the robot does what it says: a stop once it settles, a cut once it is cut", async () => {
+	await rig.says({ state: "moving" });
+	expect(rig.line.obeys).toBe(true);
+	rig.line.held("stop");
+	for (const state of ["moving", "armed", "rising", "calibrating", "hold"]) {
+		await rig.says({ state });
+		expect([state, rig.line.obeys]).toEqual([state, false]);
+	}
+	for (const state of ["settling", "off", "boot", "cut", "fault"]) {
+		await rig.says({ state });
+		expect([state, rig.line.obeys]).toEqual([state, true]);
+	}
+	rig.line.held("cut");
+	for (const state of ["moving", "settling", "off", "fault"]) {
+		await rig.says({ state });
+		expect([state, rig.line.obeys]).toEqual([state, false]);
+	}
+	await rig.says({ state: "cut" });
+	expect(rig.line.obeys).toBe(true);
+	rig.line.held(undefined);
+	await rig.says({ state: "armed" });
+	expect(rig.line.obeys).toBe(true);
+});
+
 test("HARM-121 a robot that says nothing for two seconds is at fault, names no epoch and takes no lease; before its first word it boots", async () => {
 	expect(rig.line.safety()).toEqual({ kind: "mover", state: "armed", armEpoch: 7, simulated: true });
 	const before = rig.changes;

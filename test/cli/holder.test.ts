@@ -81,3 +81,18 @@ test("HARM-57 an answer that fails ends the hold, and nothing more is signed", a
 	desk.away = false;
 	expect(desk.news).toHaveLength(before);
 });
+
+test("HARM-119 what is wanted now goes with each renewal, signed; nothing is wanted by a lease that is only held", async () => {
+	const desk = new Desk();
+	let yMm = 30;
+	const open = await hold(desk, "mesh-1", ASKED, () => ({ gait: "tripod", stride: { xMm: 0, yMm, turnDegrees: 0 } }));
+	holds.push(open);
+	const wanted = () => desk.news.flatMap((news) => (news.kind === "held" ? [news.motion?.stride?.yMm] : []));
+	await until(() => wanted().length > 2);
+	yMm = -30;
+	await until(() => wanted().at(-1) === -30);
+	await open.letGo();
+	expect(wanted()[0]).toBeUndefined();
+	expect(wanted()[1]).toBe(30);
+	expect(desk.news.at(-1)?.kind).toBe("ended");
+});

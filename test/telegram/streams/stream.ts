@@ -98,27 +98,13 @@ export class Stream {
 		const state = this.#now?.core.shell.state;
 		const shown = state === undefined ? [] : approvalsView(this.#seen(), { status: "all", limit: 200 }).approvals;
 		this.#truth.atTheEnd(this.#lives, (approval) => shown.find((row) => row.approval === approval)?.status);
-		this.#count();
+		this.#truth.tell(this.#options.did);
 	}
 
 	async #pass(byMs: number): Promise<void> {
 		const { time } = this.#host;
 		const untilMs = time.nowMs + byMs;
 		while (await time.turn(untilMs)) await this.#check();
-	}
-
-	#count(): void {
-		const { did } = this.#options;
-		const { questions, answers, refusals } = this.#truth;
-		for (const [approval, { end, ran }] of questions) {
-			did(`end ${end?.how}`);
-			if (ran > 0) did("something ran");
-			const ways = new Set(answers.filter((answer) => answer.approval === approval).map(({ via }) => via));
-			if (ways.size > 1) did("answered by several ways");
-		}
-		for (const end of this.#truth.levels.values()) did(`level ${end}`);
-		for (const { verdict, via } of answers) did(`${verdict} by ${via}`);
-		for (const [reason, times] of refusals) for (let n = 0; n < times; n++) did(`refused ${reason}`);
 	}
 
 	// ---- core

@@ -203,4 +203,17 @@ export class Truth {
 			newest.set(key, sentMs);
 		}
 	}
+
+	/** What came about, one word each time. */
+	tell(did: (kind: string) => void): void {
+		for (const [approval, { end, ran }] of this.questions) {
+			did(`end ${end?.how}`);
+			if (ran > 0) did("something ran");
+			const ways = new Set(this.answers.filter((answer) => answer.approval === approval).map(({ via }) => via));
+			if (ways.size > 1) did("answered by several ways");
+		}
+		for (const end of this.levels.values()) did(`level ${end}`);
+		for (const { verdict, via } of this.answers) did(`${verdict} by ${via}`);
+		for (const [reason, times] of this.refusals) for (let n = 0; n < times; n++) did(`refused ${reason}`);
+	}
 }
