@@ -20,6 +20,10 @@ export type BrokerWord =
 			readonly sync: boolean;
 			readonly nodes: readonly string[];
 			readonly rows: string;
+			/** Its disk takes nothing: it thanks nobody. Older brokers do not say it. */
+			readonly full?: boolean;
+			/** What it writes to its disk a day, as long as it has run for an hour. */
+			readonly bytesPerDay?: number;
 	  }
 	/** A pulse or a measurement. */
 	| { readonly v: 1; readonly kind: "live"; readonly node: string; readonly clientId: string; readonly topic: string; readonly bytes: string }
@@ -35,11 +39,21 @@ export type CoreWord =
 	| { readonly v: 1; readonly kind: "drop"; readonly node: string }
 	| { readonly v: 1; readonly kind: "rows"; readonly rows: NodeRows };
 
-type Kind = "text" | "number" | "flag" | "texts" | "object";
+type Kind = "text" | "number" | "flag" | "texts" | "object" | "number?" | "flag?";
 type Shape = Readonly<Record<string, Kind>>;
 
 const BROKER_WORDS: Readonly<Record<BrokerWord["kind"], Shape>> = {
-	here: { epoch: "text", first: "number", head: "number", lostUpTo: "number", sync: "flag", nodes: "texts", rows: "text" },
+	here: {
+		epoch: "text",
+		first: "number",
+		head: "number",
+		lostUpTo: "number",
+		sync: "flag",
+		nodes: "texts",
+		rows: "text",
+		full: "flag?",
+		bytesPerDay: "number?",
+	},
 	live: { node: "text", clientId: "text", topic: "text", bytes: "text" },
 	answer: { id: "text", outcome: "text" },
 	stop: { verb: "text", target: "text", node: "text", bytes: "text" },
@@ -54,10 +68,14 @@ const CORE_WORDS: Readonly<Record<CoreWord["kind"], Shape>> = {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
 
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
 const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
 	text: (value) => typeof value === "string",
-	number: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+	number: isCount,
+	"number?": (value) => value === undefined || isCount(value),
 	flag: (value) => typeof value === "boolean",
+	"flag?": (value) => value === undefined || typeof value === "boolean",
 	texts: (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
 	object: isObject,
 };

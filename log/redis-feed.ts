@@ -13,8 +13,8 @@ export interface FeedOptions extends Pick<RedisOptions, "url" | "ca"> {
 	readonly spool: Pick<Log, "head" | "first" | "read" | "onCommit" | "cursor" | "setCursor">;
 	/** Calls once after delayMs; returns how to cancel. */
 	readonly timers: { after(delayMs: number, run: () => void): () => void };
-	/** Who is connected now, and which register of nodes is known. */
-	readonly here: () => { readonly nodes: readonly string[]; readonly rows: string };
+	/** Who is connected now, which register of nodes is known, and how its disk is. */
+	readonly here: () => Pick<Extract<BrokerWord, { readonly kind: "here" }>, "nodes" | "rows" | "full" | "bytesPerDay">;
 	readonly heard: (word: Exclude<CoreWord, { readonly kind: "mark" }>) => void;
 	/** Records went to the other side for good. */
 	readonly moved: (upTo: Position) => void;

@@ -33,6 +33,10 @@ export interface LineView {
 	readonly lag: number;
 	readonly nodes: readonly string[];
 	readonly silentMs?: number;
+	/** Its disk takes nothing, as it said last. */
+	readonly full?: boolean;
+	/** What it writes to its disk a day. */
+	readonly bytesPerDay?: number;
 }
 
 interface Line {
@@ -44,6 +48,7 @@ interface Line {
 	nodes: readonly string[];
 	heardMs: number | undefined;
 	wantsSync: boolean;
+	disk: Pick<LineView, "full" | "bytesPerDay">;
 }
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -62,7 +67,7 @@ export class BrokerLines {
 
 	constructor(options: LinesOptions) {
 		this.#options = options;
-		const unheard = { epoch: undefined, first: 1, head: 0, lostUpTo: 0, nodes: [], heardMs: undefined, wantsSync: false };
+		const unheard = { epoch: undefined, first: 1, head: 0, lostUpTo: 0, nodes: [], heardMs: undefined, wantsSync: false, disk: {} };
 		this.#lines = new Map(options.brokers.map((broker) => [broker, { broker, ...unheard }]));
 	}
 
@@ -83,7 +88,9 @@ export class BrokerLines {
 			const lag = line.epoch === undefined ? 0 : Math.max(0, head - this.#options.cursor(broker, line.epoch));
 			if (heardMs === undefined) return { broker, state: "never heard", lag, nodes: [] };
 			const silentMs = this.#options.now() - heardMs;
-			return silentMs <= SILENT_AFTER_MS ? { broker, state: "here", lag, nodes } : { broker, state: "silent", lag, nodes: [], silentMs };
+			return silentMs <= SILENT_AFTER_MS
+				? { broker, state: "here", lag, nodes, ...line.disk }
+				: { broker, state: "silent", lag, nodes: [], silentMs, ...line.disk };
 		});
 	}
 
@@ -174,6 +181,7 @@ export class BrokerLines {
 		line.lostUpTo = word.lostUpTo;
 		line.nodes = word.nodes;
 		line.wantsSync = word.sync;
+		line.disk = { ...(word.full === true ? { full: true } : {}), ...(word.bytesPerDay === undefined ? {} : { bytesPerDay: word.bytesPerDay }) };
 		line.heardMs = this.#options.now();
 		this.#options.came(line.broker, { rows: word.rows, isNew });
 	}

@@ -124,12 +124,22 @@ const redisLine = ({ paint }: Session, { redis }: StatusView): readonly string[]
 	return [redis.state === "mirroring" ? paint.dim(says) : paint.yellow(says)];
 };
 
-const brokerLines = ({ paint }: Session, { brokers = [] }: StatusView): readonly string[] =>
-	brokers.map(({ broker, state, lag, nodes, silentMs }) => {
+const written = (bytesPerDay: number | undefined): string => (bytesPerDay === undefined ? "" : `, ${gigabytes(bytesPerDay)} GB written a day`);
+
+/** Why nothing is heard of a broker, and what to do about it. */
+const silence = (broker: string, redis: StatusView["redis"]): string =>
+	redis !== undefined && redis.state !== "mirroring"
+		? "it is heard through Redis only; what its nodes say is on its own disk"
+		: `what its nodes say is on its own disk. Look there: does orion broker run as ${broker}, and does it reach Redis?`;
+
+const brokerLines = ({ paint, width }: Session, { brokers = [], redis }: StatusView): readonly string[] =>
+	brokers.map(({ broker, state, lag, nodes, silentMs, full, bytesPerDay }) => {
 		const since = silentMs === undefined ? "" : ` for ${sayDuration(silentMs)}`;
 		const behind = lag > 0 ? `, ${grouped(lag)} records of it are not here yet` : "";
 		const says = `broker ${broker} is ${state === "never heard" ? "not heard of yet" : state}${since}${state === "here" ? `, ${nodes.length} nodes` : ""}${behind}`;
-		return state === "here" ? paint.dim(says) : paint.yellow(`${says}: what its nodes say is on its own disk`);
+		if (full === true)
+			return paint.red(wrap(`${says}, and its disk is full: it thanks nobody, and its nodes keep what they have. Free some space there`, width, "  "));
+		return state === "here" ? paint.dim(`${says}${written(bytesPerDay)}`) : paint.yellow(wrap(`${says}: ${silence(broker, redis)}`, width, "  "));
 	});
 
 const headLines = (session: Session, status: StatusView): readonly string[] => {
@@ -142,7 +152,7 @@ const headLines = (session: Session, status: StatusView): readonly string[] => {
 		healthy(wrap(plain(status.sentence), width, "  ")),
 		paint.dim(
 			wrap(
-				`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records, policy ${status.policy.hash.slice(7, 15)}`,
+				`core ${core.code}, term ${core.term.counter}, up ${sayDuration(core.upMs)}, ${grouped(core.head)} records${written(core.bytesPerDay)}, policy ${status.policy.hash.slice(7, 15)}`,
 				width,
 				"  ",
 			),

@@ -11,6 +11,7 @@ import { CoreIntake } from "../../core/service/intake.ts";
 import { gapOfRecord, type Journal, keyOfRecord } from "../../core/service/journal.ts";
 import { Live } from "../../core/service/live.ts";
 import { spoolJournal } from "../../core/service/spooled.ts";
+import { bytesPerDay } from "../../core/service/wear.ts";
 import type { World } from "../../core/service/world.ts";
 import { nodeFiles } from "../../log/node-files.ts";
 import { checkRedisUrl } from "../../log/redis-connection.ts";
@@ -135,6 +136,22 @@ const noteLosses = async (spool: SegmentsLog, journal: Journal, name: string): P
 	}
 };
 
+const nodesAt = (broker: OpenBroker): readonly string[] => broker.connections().flatMap(({ identity }) => (identity.kind === "node" ? [identity.node] : []));
+
+const diskOf = ({ isFull, bytesAppended }: ReturnType<typeof spoolJournal>, sinceMs: number): { readonly full: boolean; readonly bytesPerDay?: number } => {
+	const perDay = bytesPerDay(bytesAppended, sinceMs);
+	return { full: isFull, ...(perDay === undefined ? {} : { bytesPerDay: perDay }) };
+};
+
+/** Each attempt fails for the same reason: that is one line. */
+const once = (say: (text: string | undefined) => void): ((text: string | undefined) => void) => {
+	let last: string | undefined = "";
+	return (text) => {
+		if (text !== last) say(text);
+		last = text;
+	};
+};
+
 const TURN_EVERY_MS = 1_000;
 /** Beside the table of topics: no client may listen here. */
 const TURN_TOPIC = "orion/turn";
@@ -165,6 +182,7 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 	checkRedisUrl(core);
 	if (!isLoopback(host)) throw new OrionError("USAGE", { detail: `${host} is not loopback: passwords would cross the network in the clear` });
 	const { world, register, spool, epoch } = await openRooms(options);
+	const beganMs = world.clock.now();
 	const journal = spoolJournal(spool, mesh, world.clock);
 	await noteLosses(spool, journal, name);
 	const intake = new CoreIntake(journal, new Live(world.clock), world);
@@ -180,11 +198,11 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 		},
 		spool,
 		timers: world.timers,
-		here: () => ({ nodes: broker.connections().flatMap(({ identity }) => (identity.kind === "node" ? [identity.node] : [])), rows: digest(register.rows()) }),
+		here: () => ({ nodes: nodesAt(broker), rows: digest(register.rows()), ...diskOf(journal, world.clock.now() - beganMs) }),
 		heard: (word) =>
 			hear(word, { broker, register, instance: () => epoch.now, onLine, answer: (id, outcome) => void feed.say({ v: 1, kind: "answer", id, outcome }) }),
 		moved: sweeper(spool, join(data, "spool", "archive"), world, onFatal),
-		notice: (text) => onLine(text ?? "core is listening"),
+		notice: once((text) => onLine(text ?? "Redis can be reached")),
 		fatal: onFatal,
 	});
 	const broker: OpenBroker = await openBroker({

@@ -81,6 +81,10 @@ export interface BrokerView {
 	readonly lag: number;
 	readonly nodes: readonly string[];
 	readonly silentMs?: number;
+	/** Its disk takes nothing, as it said last. */
+	readonly full?: boolean;
+	/** What it writes to its disk a day. */
+	readonly bytesPerDay?: number;
 }
 
 /** What parts outside of core show in its status. */

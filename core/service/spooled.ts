@@ -2,19 +2,30 @@
 import { type Envelope, nodeOfSource, parseEnvelope } from "../../contracts/envelope.ts";
 import { type Fault, fault, OrionError } from "../../contracts/errors.ts";
 import type { Log } from "../../log/port.ts";
+import { isDiskFull } from "./full-disk.ts";
 import type { CoreIntake } from "./intake.ts";
 import { coreEnvelope, type Incoming, type Journal, parseStored } from "./journal.ts";
 import type { HostClock } from "./world.ts";
 
 /** The journal of a broker: no clock records, no stamps, because the time of the append is core's to say. */
-export const spoolJournal = (spool: Log, mesh: string, clock: HostClock): Journal => {
+export const spoolJournal = (spool: Pick<Log, "append" | "read">, mesh: string, clock: HostClock): Journal & { readonly isFull: boolean } => {
 	let bytesAppended = 0;
+	let isFull = false;
 	const entryOf = ({ envelope, bytes, key }: Incoming) => {
 		const written = bytes ?? new TextEncoder().encode(JSON.stringify(envelope));
 		bytesAppended += written.byteLength;
 		return { bytes: written, ...(key === undefined ? {} : { key }) };
 	};
-	const append: Journal["append"] = (inputs) => spool.append(inputs.map(entryOf));
+	const append: Journal["append"] = async (inputs) => {
+		try {
+			const outcomes = await spool.append(inputs.map(entryOf));
+			isFull = false;
+			return outcomes;
+		} catch (error) {
+			isFull ||= isDiskFull(error);
+			throw error;
+		}
+	};
 	return {
 		append,
 		note: async (source, type, data, subject) => {
@@ -29,6 +40,10 @@ export const spoolJournal = (spool: Log, mesh: string, clock: HostClock): Journa
 		read: async (from, recordsMax) => (await spool.read(from, recordsMax)).map(({ position, bytes }) => ({ position, envelope: parseStored(bytes) })),
 		get bytesAppended() {
 			return bytesAppended;
+		},
+		/** The last thing that was to be kept found no room. */
+		get isFull() {
+			return isFull;
 		},
 	};
 };

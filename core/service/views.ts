@@ -6,6 +6,7 @@ import type { GateVerdict, Level, Policy, Risk } from "../policy.ts";
 import { type EngineState, type Incident, type NodeView, openIncidents } from "../state.ts";
 import { credentialView } from "./node-credential.ts";
 import type { CoreInfo, KnownNode, LiveNode, LogRecord, Notice } from "./ports.ts";
+import { bytesPerDay } from "./wear.ts";
 
 /** What one answer is made from, taken at one moment. */
 export interface Seen {
@@ -164,6 +165,8 @@ export const nodesView = (seen: Seen, limit: number, after: string | undefined) 
 	return { ...envelopeOf(seen, "orion.nodes/1"), total: rows.length, nodes, next: begin + limit < rows.length ? (nodes.at(-1)?.node ?? null) : null };
 };
 
+const perDay = (bytes: number | undefined) => (bytes === undefined ? {} : { bytesPerDay: bytes });
+
 export const statusView = (seen: Seen) => {
 	const { info, state, notices, wallMs } = seen;
 	const open = openIncidents(state);
@@ -186,6 +189,7 @@ export const statusView = (seen: Seen) => {
 			decidedUpTo: info.decidedUpTo,
 			lag: Math.max(0, info.head - info.decidedUpTo),
 			bytesAppended: info.bytesAppended,
+			...perDay(bytesPerDay(info.bytesAppended, wallMs - info.startedWallMs)),
 			clock: state.clock.quality,
 			mqtt: info.mqtt,
 			http: info.http,
@@ -195,7 +199,8 @@ export const statusView = (seen: Seen) => {
 		...(info.brokers === undefined ? {} : { brokers: info.brokers }),
 		policy: { hash: state.policyHash },
 		stops: stopRows(state),
-		notices,
+		// Two parts that miss the same thing say it once.
+		notices: notices.filter(({ text }, index) => notices.findIndex((other) => other.text === text) === index),
 		nodesTotal: nodes.length,
 		nodes: nodes.slice(0, STATUS_NODES_MAX),
 		incidents: {

@@ -1,6 +1,6 @@
-// Shows that what a broker elsewhere has on its disk reaches core once, in order, whatever ends in between (LOSS-25..28, LOSS-45, LOSS-46).
+// Shows that what a broker elsewhere has on its disk reaches core once, in order, whatever ends in between (LOSS-25..28, LOSS-45, LOSS-46, LOSS-50).
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type BrokerWord, bridgeNames, bridgeRights, type CoreWord } from "../../contracts/bridge.ts";
+import { type BrokerWord, bridgeNames, bridgeRights, type CoreWord, parseBrokerWord } from "../../contracts/bridge.ts";
 import { openMemory } from "../../log/memory.ts";
 import type { Log, Position } from "../../log/port.ts";
 import { connectRedis } from "../../log/redis-connection.ts";
@@ -319,6 +319,28 @@ describe("LOSS-28 a broker's user reaches its own stream and nothing else", () =
 		for (const command of refused) await expect(thief.ask(...command), command.join(" ")).rejects.toThrow(/NOPERM/);
 		await expect(thief.subscribe(["orion:out:garden"], () => undefined)).rejects.toThrow(/NOPERM/);
 		thief.end();
+	});
+});
+
+describe("LOSS-50 core knows how the disk of a broker is", () => {
+	it("full or not, and what is written to it a day; an older broker does not say", async () => {
+		let disk: { readonly full?: boolean; readonly bytesPerDay?: number } = {};
+		feedOf(openMemory(), { here: () => ({ nodes: [], rows: "", ...disk }) });
+		const seen = () => core.lines.view().find(({ broker }) => broker === "attic");
+		await until("the broker", () => (seen()?.state === "here" ? true : undefined));
+		expect(seen()).not.toHaveProperty("full");
+		disk = { full: true, bytesPerDay: 1_000 };
+		await until("a full disk", () => (seen()?.full === true && seen()?.bytesPerDay === 1_000 ? true : undefined));
+		disk = { full: false, bytesPerDay: 2_000 };
+		await until("room again", () => (seen()?.full === undefined && seen()?.bytesPerDay === 2_000 ? true : undefined));
+	});
+
+	it.each([{ full: "yes" }, { full: 1 }, { bytesPerDay: -1 }, { bytesPerDay: 1.5 }, { bytesPerDay: "many" }])("%o is no word of a broker", (wrong) => {
+		const here = { v: 1, kind: "here", epoch: "e1", first: 1, head: 0, lostUpTo: 0, sync: true, nodes: [], rows: "" };
+		const said = (word: object) => parseBrokerWord(new TextEncoder().encode(JSON.stringify(word)));
+		expect(said(here)).toMatchObject({ ok: true });
+		expect(said({ ...here, full: true, bytesPerDay: 5 })).toMatchObject({ ok: true });
+		expect(said({ ...here, ...wrong })).toMatchObject({ ok: false, fault: { code: "CONTRACT_VIOLATED", facts: { pointer: `/${Object.keys(wrong)[0]}` } } });
 	});
 });
 

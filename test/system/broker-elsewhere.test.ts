@@ -101,6 +101,10 @@ describe("brokers elsewhere", () => {
 		// It repeats the last ones there, because it cannot know what became of them.
 		const second = await connect(brokers[1]);
 		await publish(second, 181, 400);
+		await until("status says why nothing is heard", async () => {
+			const { out } = await mesh.orion("status");
+			return /broker garden is silent .*heard through Redis only/s.test(out) && out.split("cannot be reached (").length === 2 ? true : undefined;
+		});
 		await redis.start();
 		await until("core has what the second one held", async () => ((await seqs()).length === 20 + 220 ? true : undefined));
 		await brokers[0]?.start();
