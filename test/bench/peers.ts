@@ -60,8 +60,9 @@ const startNode = async (args: readonly string[], portOf: (line: string) => numb
 	return { port, pid: child.pid ?? 0, stop: () => child.kill("SIGKILL") };
 };
 
-export const startBareAedes = (): Promise<PeerBroker> =>
-	startNode([join(ROOT, "test/bench/bare-aedes.mjs")], (line) => (JSON.parse(line) as { port: number }).port);
+/** `redisUrl`: with one plain XADD for each message. */
+export const startBareAedes = (redisUrl?: string): Promise<PeerBroker> =>
+	startNode([join(ROOT, "test/bench/bare-aedes.mjs"), ...(redisUrl === undefined ? [] : [redisUrl])], (line) => (JSON.parse(line) as { port: number }).port);
 
 export const startPlainBroker = (): Promise<PeerBroker> =>
 	startNode([ORION, "broker", "--config", join(ROOT, "test/conformance/paho.yaml"), "--json"], (line) => {

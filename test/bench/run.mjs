@@ -1,10 +1,18 @@
-// `npm run bench -- [--json] [NAME ...]`: figures, each beside a peer or the machine's raw one, measured in the same run.
+// `npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]`: figures, each beside a peer or the machine's raw one, measured in the same run.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { peer } from "../../build/peers.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
-const { values, positionals } = parseArgs({ options: { json: { type: "boolean", default: false } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+	options: { json: { type: "boolean", default: false }, "redis-down-seconds": { type: "string", default: "60" } },
+	allowPositionals: true,
+});
+const redisDownSeconds = Number(values["redis-down-seconds"]);
+if (!(redisDownSeconds >= 5)) {
+	process.stderr.write("--redis-down-seconds is at least 5\n");
+	process.exit(2);
+}
 const say = (line) => process.stderr.write(`${line}\n`);
 const GROUPS = [
 	{
@@ -12,6 +20,11 @@ const GROUPS = [
 		run: async () => (await load("test/bench/wire.ts")).wireFigures(peer("mosquitto"), say),
 	},
 	{ names: ["frozen.p99", "frozen.p99.mosquitto", "clients.1000"], run: async () => (await load("test/bench/crowd.ts")).crowdFigures(peer("mosquitto"), say) },
+	{
+		names: ["ingest.redis", "ingest.redis.xadd"],
+		run: async () => (await load("test/bench/bus.ts")).ingestFigures(peer("mosquitto"), say),
+	},
+	{ names: ["redis-down.rss"], run: async () => (await load("test/bench/bus.ts")).downFigures(redisDownSeconds, say) },
 	{ names: ["loss.kill9"], run: async () => (await load("test/bench/loss.ts")).lossFigures(say) },
 	{ names: ["command.p99"], run: async () => (await load("test/bench/command.ts")).commandFigures(say) },
 	{

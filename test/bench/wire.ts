@@ -12,7 +12,7 @@ const WINDOW = 256;
 const ALERTS_PER_NODE = 12;
 
 /** About 300 bytes: what an alert of a node looks like. */
-const payloadOf =
+export const payloadOf =
 	(node: string, run: string): ((n: number) => Buffer) =>
 	(n) =>
 		Buffer.from(
@@ -20,7 +20,7 @@ const payloadOf =
 		);
 
 /** One connection for each node: a single node is read no faster than its measure. */
-const openAll = (targets: readonly Target[], run: string): Promise<readonly Publisher[]> =>
+export const openAll = (targets: readonly Target[], run: string): Promise<readonly Publisher[]> =>
 	Promise.all(
 		targets.map((target, index) =>
 			Publisher.open(target, `bench-${index}.${run}`, `orion/v1/bench-${index}/evt/alert`, payloadOf(`bench-${index}`, `${run}-${index}`)),
@@ -56,7 +56,7 @@ const measure = async (targets: readonly Target[], run: string, calm: () => Prom
 	};
 };
 
-const anybody = (port: number): readonly Target[] => Array.from({ length: CONNECTIONS }, () => ({ port }));
+export const anybody = (port: number): readonly Target[] => Array.from({ length: CONNECTIONS }, () => ({ port }));
 const nothing = (): Promise<void> => Promise.resolve();
 
 export const wireFigures = async (peer: PeerProgram, say: (line: string) => void): Promise<readonly Figure[]> => {

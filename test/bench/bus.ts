@@ -1,0 +1,135 @@
+// Measures the mesh with a Redis: messages judged, on disk, acknowledged and mirrored; and what it costs in memory when that Redis is away.
+import { readFileSync } from "node:fs";
+import { TestMesh, until } from "../support/mesh.ts";
+import { TestRedis } from "../support/redis.ts";
+import { type Figure, figure } from "./figures.ts";
+import { latencies, median, Publisher, type Target, throughput } from "./load.ts";
+import { type PeerProgram, startBareAedes, startMosquitto } from "./peers.ts";
+import { anybody, openAll, payloadOf } from "./wire.ts";
+
+const ROUNDS = 3;
+const SECONDS = 4;
+const CONNECTIONS = 4;
+const WINDOW = 256;
+const CAUGHT_UP_WITHIN_MS = 300_000;
+const PER_SECOND = 200;
+const WARM_SECONDS = 15;
+
+interface Status {
+	readonly core: { readonly lag: number };
+	readonly redis?: { readonly state: string; readonly upTo: number; readonly lag: number };
+}
+const statusOf = (mesh: TestMesh): Promise<Status> => mesh.ask<Status>("/state/status");
+
+const targetOf = async (mesh: TestMesh, node: string): Promise<Target> => {
+	const { username, password } = await mesh.ask<{ username: string; password: string }>("/nodes", { method: "POST", body: JSON.stringify({ node }) });
+	return { port: mesh.mqttPort, username, password };
+};
+
+const peerRate = async (port: number, run: string): Promise<number> => {
+	const publishers = await openAll(anybody(port), run);
+	const { rate } = await throughput(publishers, WINDOW, SECONDS);
+	for (const publisher of publishers) publisher.close();
+	return rate;
+};
+
+/** Acknowledged a second, slowed as much as the last of them is later in Redis than it was acknowledged: what is caught up afterwards counts. */
+const mirroredRate = async (mesh: TestMesh, nodes: readonly Target[], run: string, say: (line: string) => void): Promise<number> => {
+	const publishers = await openAll(nodes, run);
+	const beganMs = performance.now();
+	const { rate } = await throughput(publishers, WINDOW, SECONDS);
+	const loadedMs = performance.now() - beganMs;
+	const acknowledged = publishers.reduce((sum, publisher) => sum + publisher.acknowledged, 0);
+	for (const publisher of publishers) publisher.close();
+	const { redis } = await statusOf(mesh);
+	const head = (redis?.upTo ?? 0) + (redis?.lag ?? 0);
+	await until("everything is in Redis", async () => (((await statusOf(mesh)).redis?.upTo ?? 0) >= head ? true : undefined), CAUGHT_UP_WITHIN_MS);
+	const tookMs = performance.now() - beganMs;
+	say(`redis ${run}: ${acknowledged} acknowledged, ${redis?.lag} records behind at the end of the load, all of them mirrored after ${Math.round(tookMs)} ms`);
+	await until("core has decided on everything", async () => ((await statusOf(mesh)).core.lag < 100 ? true : undefined), CAUGHT_UP_WITHIN_MS);
+	return (rate * loadedMs) / tookMs;
+};
+
+export const ingestFigures = async (program: PeerProgram, say: (line: string) => void): Promise<readonly Figure[]> => {
+	const redis = await TestRedis.start();
+	// Nothing of the peer goes to disk: what Redis still writes for it would hold up the next one that is measured.
+	const peerRedis = await TestRedis.start("--appendonly", "no");
+	const mosquitto = await startMosquitto(program);
+	const adding = await startBareAedes(peerRedis.url);
+	const mesh = await TestMesh.make("node: host\n", ["--redis", redis.url]);
+	try {
+		await mesh.start();
+		const nodes: Target[] = [];
+		for (let index = 0; index < CONNECTIONS; index += 1) nodes.push(await targetOf(mesh, `bench-${index}`));
+		const rates = { ours: [] as number[], mosquitto: [] as number[], adding: [] as number[] };
+		for (let round = 1; round <= ROUNDS; round += 1) {
+			rates.mosquitto.push(await peerRate(mosquitto.port, `m${round}`));
+			rates.adding.push(await peerRate(adding.port, `x${round}`));
+			await peerRedis.ask("flushall");
+			rates.ours.push(await mirroredRate(mesh, nodes, `r${round}`, say));
+			const [ours, theirs, added] = [rates.ours, rates.mosquitto, rates.adding].map((found) => Math.round(found.at(-1) ?? 0));
+			say(`redis round ${round} of ${ROUNDS}: ours ${ours}/s, Mosquitto ${theirs}/s, bare library with one XADD each ${added}/s`);
+		}
+		const value = median(rates.ours);
+		const bare = { name: "bare Mosquitto, no storage", value: median(rates.mosquitto), unit: "acks/s" };
+		const added = { name: "bare MQTT library with one plain XADD each, no disk", value: median(rates.adding), unit: "acks/s" };
+		return [
+			figure("ingest.redis", value, "acks/s", bare, "ratio >= 0.35 (0.5)", (_, ratio) => ratio >= 0.35),
+			figure("ingest.redis.xadd", value, "acks/s", added, "no bound", () => true),
+		];
+	} finally {
+		mosquitto.stop();
+		adding.stop();
+		await mesh.stop();
+		await mesh.remove();
+		await redis.end();
+		await peerRedis.end();
+	}
+};
+
+const rssMegabytes = (pid: number): number => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1_024;
+
+/** How much more than at its beginning the mesh ever took while it was loaded for so long. */
+const growth = async (mesh: TestMesh, publisher: Publisher, seconds: number): Promise<number> => {
+	const pid = mesh.pid ?? 0;
+	const before = rssMegabytes(pid);
+	let most = before;
+	const looking = setInterval(() => {
+		most = Math.max(most, rssMegabytes(pid));
+	}, 200);
+	await latencies(publisher, PER_SECOND, seconds);
+	clearInterval(looking);
+	return Math.max(0.01, most - before);
+};
+
+export const downFigures = async (seconds: number, say: (line: string) => void): Promise<readonly Figure[]> => {
+	const redis = await TestRedis.start();
+	const mesh = await TestMesh.make("node: host\n", ["--redis", redis.url]);
+	try {
+		await mesh.start();
+		const target = await targetOf(mesh, "bench-0");
+		const publisher = await Publisher.open(target, "bench-0.down", "orion/v1/bench-0/evt/alert", payloadOf("bench-0", "down"));
+		// What a process takes to become warm is not what Redis costs.
+		await latencies(publisher, PER_SECOND, WARM_SECONDS);
+		const there = await growth(mesh, publisher, seconds);
+		await redis.kill();
+		await until("the mesh knows", async () => ((await statusOf(mesh)).redis?.state === "away" ? true : undefined));
+		const away = await growth(mesh, publisher, seconds);
+		const { acknowledged } = publisher;
+		const { redis: behind } = await statusOf(mesh);
+		publisher.close();
+		const beganMs = performance.now();
+		await redis.start();
+		await until("Redis has everything", async () => ((await statusOf(mesh)).redis?.lag === 0 ? true : undefined), CAUGHT_UP_WITHIN_MS);
+		const caughtUpMs = Math.round(performance.now() - beganMs);
+		say(
+			`redis away for ${seconds} s at ${PER_SECOND}/s: +${away.toFixed(1)} MB (there: +${there.toFixed(1)} MB), ${acknowledged} acknowledged, ${behind?.lag} records behind, caught up in ${caughtUpMs} ms`,
+		);
+		const beside = { name: `the same ${seconds} s at ${PER_SECOND}/s with Redis there`, value: there, unit: "MB" };
+		return [figure("redis-down.rss", away, "MB", beside, `< 64 MB within ${seconds} s`, (value) => value < 64)];
+	} finally {
+		await mesh.stop();
+		await mesh.remove();
+		await redis.end();
+	}
+};
