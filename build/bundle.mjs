@@ -45,7 +45,7 @@ export const bundle = async () => {
 	await build({ ...common, entryPoints: { orion: "agents/cli/main.ts" }, outdir: "dist", splitting: true, packages: "external" });
 	await build({
 		...common,
-		entryPoints: { agent: "agents/roles/agent-main.ts", actuator: "agents/roles/actuator-main.ts" },
+		entryPoints: { agent: "agents/roles/agent-main.ts", actuator: "agents/roles/actuator-main.ts", board: "agents/roles/board-main.ts" },
 		outdir: "dist",
 		// Loaded only where a robot hangs on a serial port; it brings compiled code.
 		external: ["serialport"],

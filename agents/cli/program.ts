@@ -275,7 +275,9 @@ const demoCommand = (program: Command, host: Host, onExit: (code: number) => voi
 		.description("the whole story in under a minute: a mesh of its own, real services, killed, repaired, explained; removed afterwards")
 		.option("--keep", "leave the demo's folder where it is, to look at it")
 		.option("--telegram", "also ask in Telegram: against a server in the demo that plays the Bot API, with the conversation")
-		.addHelpText("after", examples("orion demo", "orion demo --telegram", "orion demo --json > demo.json"))
+		.option("--robot", "instead of the mesh's story that of a hexapod which stops: the real firmware in an emulated chip")
+		.option("--svg <file>", "with --robot: draw what came out of its servo chips, through the cut and the kill")
+		.addHelpText("after", examples("orion demo", "orion demo --telegram", "orion demo --robot --svg robot.svg", "orion demo --json > demo.json"))
 		.action(async (options: { keep?: boolean; telegram?: boolean }, command: Command) => {
 			const { runDemo } = await import("./demo.ts");
 			onExit(await runToEnd(host, command, (session) => runDemo(session, options)));

@@ -94,7 +94,7 @@ export class RobotDesk {
 		this.#obey();
 		this.#options.keep(null);
 		if (this.#orders.node !== null) return fail("ROBOT_REFUSED", { why: "stopped-by-the-mesh", detail: "release the node with `orion release` first" });
-		return loop.mover.kind === "cut" || loop.mover.kind === "fault" ? loop.presence() : ok(undefined);
+		return loop.needsPresence ? loop.presence() : ok(undefined);
 	}
 
 	serve(path: string): Promise<{ close(): Promise<void> }> {

@@ -116,6 +116,11 @@ export class ActuatorLoop {
 		return this.#sensed;
 	}
 
+	/** Left only by a person at the robot; a line that broke while it was off is one too. */
+	get needsPresence(): boolean {
+		return LATCHED.includes(this.#mover.kind) || this.#options.driver.status().kind === "fault";
+	}
+
 	/** One turn of the loop. Sensors and deadlines first, then one pose. */
 	turn(): void {
 		const { driver, now, plan } = this.#options;
@@ -143,6 +148,9 @@ export class ActuatorLoop {
 
 	/** A person's word: up from sitting, to standing. */
 	arm(armEpoch: number): Result<undefined> {
+		// A board that is still going off takes no arming: it would be lost, and the robot would wait for a rise that never begins.
+		if (this.#mover.kind === "off" && this.#options.driver.status().kind !== "off")
+			return fail("ROBOT_REFUSED", { why: "board-not-off", detail: "its board has not said yet that it is off" });
 		return this.#asked({ kind: "arm", armEpoch });
 	}
 

@@ -30,7 +30,7 @@ const readFlags = () => {
 		});
 		const { state, policy, driver } = values;
 		if (state === undefined || policy === undefined || driver === undefined)
-			throw new Error("actuator --state DIR --policy FILE --driver twin|serial:PORT|guard:SOCKET");
+			throw new Error("actuator --state DIR --policy FILE --driver twin|serial:PORT|guard:SOCKET|board:SOCKET");
 		return { folder: resolve(state), policy: resolve(policy), driver, withParent: values["with-parent"] };
 	} catch (error) {
 		throw new OrionError("USAGE", { detail: error instanceof Error ? error.message : "unreadable flags" });

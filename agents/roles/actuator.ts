@@ -23,7 +23,7 @@ export interface ActuatorOptions {
 	readonly folder: string;
 	/** A robot's policy file. */
 	readonly policy: string;
-	/** twin, serial:PORT or guard:SOCKET. */
+	/** twin, serial:PORT, guard:SOCKET, or board:SOCKET of an emulated leg board. */
 	readonly driver: string;
 	readonly note: Note;
 	/** Its control loop went round. */
@@ -56,7 +56,8 @@ const SITTING_WITHIN_MS = 4_500;
 
 const now = (): Instant => instant(performance.now());
 
-const readPlan = async (file: string): Promise<RobotPlan> => {
+/** A robot's policy file -> its plan. Faults: POLICY_INVALID, ROBOT_INVALID. */
+export const readPlan = async (file: string): Promise<RobotPlan> => {
 	const read = checkYaml(file, await readFile(file, "utf8"), "policy.robot", "POLICY_INVALID");
 	if (!read.ok) throw new OrionError(read.fault.code, read.fault.facts);
 	const plan = robotPlan(read.value.value);
@@ -71,7 +72,8 @@ const openDriver = (named: string, plan: RobotPlan): Promise<RobotDriver> => {
 	if (named === "twin") return Promise.resolve(new TwinDriver({ plan, leaseMs: LEASE_MS, freezeMs: FREEZE_MS, now }));
 	if (kind === "serial" && path !== "") return LineDriver.open({ ...common, board: "leg-board", open: (ends) => openSerialLine(path, ends) });
 	if (kind === "guard" && path !== "") return LineDriver.open({ ...common, board: "linux-guard", open: (ends) => openGuardLine(path, ends) });
-	throw new OrionError("USAGE", { detail: "a robot is twin, serial:PORT or guard:SOCKET" });
+	if (kind === "board" && path !== "") return LineDriver.open({ ...common, simulated: true, board: "leg-board", open: (ends) => openGuardLine(path, ends) });
+	throw new OrionError("USAGE", { detail: "a robot is twin, serial:PORT, guard:SOCKET or board:SOCKET" });
 };
 
 /** What cannot be read is no permission: it counts as armed when its process died. */

@@ -12,7 +12,7 @@ const SETTLED_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
 
 /** The bundled program: beside this code when it runs from dist, in dist when it runs from the sources. */
-export const bundled = (name: "agent" | "actuator"): string => {
+export const bundled = (name: "agent" | "actuator" | "board"): string => {
 	const here = dirname(fileURLToPath(import.meta.url));
 	const candidates = [join(here, `${name}.js`), join(here, `../../dist/${name}.js`)];
 	return candidates.find((path) => existsSync(path)) ?? join(here, `${name}.js`);

@@ -23,7 +23,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 	edge: { may: ["contracts", "edge/machines", "log/port.ts"], node: ["node:crypto", "node:net", "node:stream", "node:tls"] },
 	"firmware-bridge": { may: ["contracts"], node: [], pure: true },
 	"firmware-bridge/drivers": { may: ["contracts", "firmware-bridge"], node: ["node:net"] },
-	// For tests only: it plays the board that the firmware runs on.
+	// It plays the board that the firmware runs on, for tests and for the demo.
 	"firmware-bridge/virtual-board": { may: ["contracts"], node: [] },
 	agents: {
 		may: [
@@ -52,6 +52,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 			"edge/machines",
 			"firmware-bridge",
 			"firmware-bridge/drivers",
+			"firmware-bridge/virtual-board",
 			"log",
 			"package.json",
 		],

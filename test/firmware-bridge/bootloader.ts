@@ -1,14 +1,12 @@
 // Connects a test to a leg board from its bootloader on: STK500 version 1 as optiboot speaks it, then the program that was written, in the board's emulator at the pace of the wall clock.
 import { createServer, type Server, type Socket } from "node:net";
-import { VirtualBoard } from "../../firmware-bridge/virtual-board/board.ts";
+import { PacedBoard } from "../../agents/roles/paced-board.ts";
+import type { VirtualBoard } from "../../firmware-bridge/virtual-board/board.ts";
 
 const OK = 0x10;
 const IN_SYNC = 0x14;
 const END = 0x20;
 const FLASH_BYTES = 32_768;
-const PACE_MS = 2;
-/** What a busy machine lost is not caught up with. */
-const BEHIND_MS_MAX = 20;
 
 const BODY_BYTES: Readonly<Record<number, number>> = { 65: 1, 66: 20, 69: 5, 85: 2, 86: 4, 116: 3 };
 
@@ -18,13 +16,12 @@ export class BoardFromBootloader {
 	written = 0;
 	/** A bootloader that writes something else than it was told. */
 	isBroken = false;
-	board: VirtualBoard | undefined;
 	readonly #signature: readonly number[];
 	readonly #server: Server;
 	readonly #sockets = new Set<Socket>();
 	#address = 0;
 	#waiting = Buffer.alloc(0);
-	#pace: NodeJS.Timeout | undefined;
+	#paced: PacedBoard | undefined;
 
 	constructor(signature: readonly number[] = [0x1e, 0x95, 0x0f]) {
 		this.#signature = signature;
@@ -33,10 +30,14 @@ export class BoardFromBootloader {
 			socket.on("error", () => socket.destroy());
 			socket.on("close", () => this.#sockets.delete(socket));
 			socket.on("data", (piece: Buffer) => {
-				if (this.board !== undefined) this.board.receive(piece);
-				else this.#hear(piece, socket);
+				this.#hear(piece, socket);
 			});
 		});
+	}
+
+	/** The board whose program runs, once the bootloader has left. */
+	get board(): VirtualBoard | undefined {
+		return this.#paced?.board;
 	}
 
 	listen(path: string): Promise<void> {
@@ -47,7 +48,7 @@ export class BoardFromBootloader {
 	}
 
 	close(): Promise<void> {
-		clearInterval(this.#pace);
+		this.#paced?.close();
 		for (const socket of this.#sockets) socket.destroy();
 		return new Promise((resolve) => this.#server.close(() => resolve()));
 	}
@@ -92,16 +93,12 @@ export class BoardFromBootloader {
 
 	/** The bootloader leaves: from now on the line is the program's. */
 	#start(): void {
-		const board = new VirtualBoard(new Uint16Array(this.flash.buffer));
-		this.board = board;
-		board.onByte = (byte) => {
-			for (const socket of this.#sockets) socket.write(Uint8Array.of(byte));
-		};
-		let lastMs = performance.now();
-		this.#pace = setInterval(() => {
-			const nowMs = performance.now();
-			board.run(Math.min(BEHIND_MS_MAX, nowMs - lastMs) * 1_000);
-			lastMs = nowMs;
-		}, PACE_MS);
+		const paced = new PacedBoard(new Uint16Array(this.flash.buffer));
+		this.#paced = paced;
+		for (const socket of this.#sockets) {
+			socket.removeAllListeners("data");
+			paced.attach(socket);
+		}
+		paced.run();
 	}
 }

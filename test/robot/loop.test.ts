@@ -26,6 +26,23 @@ describe("the control loop over the leg board", () => {
 		expect(rig.faults).toEqual([]);
 	});
 
+	test("HARM-70 armed again in the very turn in which it went off: refused until the board says off, and never lost", async () => {
+		const rig = await (await LoopRig.onBoard()).armed();
+		rig.loop.sit();
+		await rig.turns(1_000);
+		for (let turn = 0; turn < 250 && rig.kind !== "off"; turn++) {
+			rig.line.runMs(20);
+			rig.loop.heard();
+			rig.loop.turn();
+		}
+		expect(rig.kind).toBe("off");
+		expect(rig.loop.arm(rig.loop.mover.armEpoch)).toMatchObject({ ok: false, fault: { facts: { why: "board-not-off" } } });
+		await rig.turns(1_500);
+		expect(rig.loop.arm(rig.loop.mover.armEpoch).ok).toBe(true);
+		await rig.turns(4_000);
+		expect(rig.kind).toBe("armed");
+	});
+
 	test("HARM-71 nothing moves without a lease; under one it walks as far as it was told", async () => {
 		const rig = await (await LoopRig.onBoard()).armed();
 		const before = rig.line.pulsesUs(CHANNELS);

@@ -126,7 +126,7 @@ const ready = async (): Promise<void> =>
 		async () => {
 			const now = await stateNow();
 			if (now.state === "armed" || now.state === "moving") return true;
-			if (now.state === "off") await ask({ verb: "arm", armEpoch: now.armEpoch }).catch(() => undefined);
+			if (now.state === "off") await ask(now.driver.state === "fault" ? { verb: "release" } : { verb: "arm", armEpoch: now.armEpoch }).catch(() => undefined);
 			if (now.state === "hold") await ask({ verb: "sit" }).catch(() => undefined);
 			if (now.state === "fault") await ask({ verb: "release" }).catch(() => undefined);
 			return false;
