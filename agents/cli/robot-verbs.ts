@@ -28,24 +28,42 @@ const ONCE = {
 	resume: "after it held: stand ready again, where it is; whoever wants it to walk asks anew",
 } as const;
 
+type Add = <A extends readonly unknown[]>(
+	name: string,
+	description: string,
+	shown: readonly string[],
+	work: (session: Session, ...args: A) => Promise<number>,
+) => Command;
+
+const registerFlash = (add: Add): void => {
+	add(
+		"flash",
+		"write the shipped firmware to a leg board, by avrdude: asks first, refuses another chip, and hears from the board that it runs",
+		["orion robot flash --port /dev/ttyUSB0 --dry-run", "orion robot flash --port /dev/ttyUSB0"],
+		async (session, options: FlashOptions) => (await import("./robot-flash.ts")).flashBoard(session, options),
+	)
+		.requiredOption("--port <device>", "serial port of the board")
+		.option("--baud <rate>", "of its bootloader: 115200, or 57600 for an old Nano", parseBaud, 115_200)
+		.option("--avrdude <program>", "the program that writes", "avrdude")
+		.option("--avrdude-conf <file>", "its configuration file, where it does not find its own")
+		.option("--image <folder>", "with leg-board.hex and leg-board.json, instead of the shipped ones")
+		.option("--dry-run", "say what would be run; open nothing")
+		.option("--yes", "do not ask");
+};
+
 export const registerRobot = (program: Command, host: Host, onExit: (code: number) => void): void => {
 	const robot = program
 		.command("robot")
 		.description("the robot of this machine; no mesh is needed to stop it. This is no certified emergency stop")
 		.addHelpText("after", examples("orion robot view", "orion robot arm", "orion robot walk", "orion robot stop"));
-	const add = <A extends readonly unknown[]>(
-		name: string,
-		description: string,
-		shown: readonly string[],
-		work: (session: Session, ...args: A) => Promise<number>,
-	): Command =>
+	const add: Add = (name, description, shown, work) =>
 		robot
 			.command(name)
 			.description(description)
 			.addHelpText("after", examples(...shown))
 			.action(async (...args: readonly unknown[]) => {
 				const command = args.at(-1) as Command;
-				onExit(await runToEnd(host, command, (session) => work(session, ...(args.slice(0, -1) as unknown as A))));
+				onExit(await runToEnd(host, command, (session) => work(session, ...(args.slice(0, -1) as never))));
 			});
 	add("status", "what it is doing, and what is in the way", ["orion robot status", "orion robot status --json"], async (session) =>
 		(await import("./robot.ts")).showRobot(session),
@@ -75,17 +93,5 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 		["orion robot release", "orion robot release --yes"],
 		async (session, options: { yes?: boolean }) => (await import("./robot.ts")).releaseRobot(session, options),
 	).option("--yes", "do not ask");
-	add(
-		"flash",
-		"write the shipped firmware to a leg board, by avrdude: asks first, refuses another chip, and hears from the board that it runs",
-		["orion robot flash --port /dev/ttyUSB0 --dry-run", "orion robot flash --port /dev/ttyUSB0"],
-		async (session, options: FlashOptions) => (await import("./robot-flash.ts")).flashBoard(session, options),
-	)
-		.requiredOption("--port <device>", "serial port of the board")
-		.option("--baud <rate>", "of its bootloader: 115200, or 57600 for an old Nano", parseBaud, 115_200)
-		.option("--avrdude <program>", "the program that writes", "avrdude")
-		.option("--avrdude-conf <file>", "its configuration file, where it does not find its own")
-		.option("--image <folder>", "with leg-board.hex and leg-board.json, instead of the shipped ones")
-		.option("--dry-run", "say what would be run; open nothing")
-		.option("--yes", "do not ask");
+	registerFlash(add);
 };

@@ -132,7 +132,13 @@ export class RobotStage {
 		await this.until("it stands", async () => {
 			const { state, armEpoch, driver } = await this.status();
 			const raised = driver.state === "fault" ? { verb: "release" } : { verb: "arm", armEpoch };
-			const word = { off: raised, hold: { verb: "sit" }, fault: { verb: "release" }, cut: { verb: "release" } }[state];
+			const words: Readonly<Partial<Record<RobotState["state"], object>>> = {
+				off: raised,
+				hold: { verb: "sit" },
+				fault: { verb: "release" },
+				cut: { verb: "release" },
+			};
+			const word = words[state];
 			if (word !== undefined) await this.ask(word).catch(() => undefined);
 			return state === "armed" || state === "moving";
 		});

@@ -52,7 +52,20 @@ const wanted = (name) => positionals.length === 0 || positionals.includes(name);
 const results = [];
 // The engine is measured from its sources; everything else is the built output.
 if (GROUPS.some(({ names }) => names.some(wanted) && !names.includes("replay.rate"))) await bundle();
-for (const { names, run } of GROUPS) if (names.some(wanted)) results.push(...(await run()).filter(({ name }) => wanted(name)));
+/** What could not be measured is missed, and says why; the other figures are measured all the same. */
+const failed = (name, error) => {
+	const detail = error instanceof Error ? error.message : String(error);
+	return { name, value: null, unit: "", beside: { name: "not measured", value: null, unit: "" }, ratio: null, must: `be measured: ${detail}`, ok: false };
+};
+for (const { names, run } of GROUPS) {
+	if (!names.some(wanted)) continue;
+	try {
+		results.push(...(await run()).filter(({ name }) => wanted(name)));
+	} catch (error) {
+		say(`${names.join(", ")}: ${error instanceof Error ? error.stack : error}`);
+		results.push(...names.filter(wanted).map((name) => failed(name, error)));
+	}
+}
 if (values.json) process.stdout.write(`${JSON.stringify({ schema: "orion.bench/1", results })}\n`);
 else {
 	for (const { name, value, unit, beside, ratio, must, ok } of results) {

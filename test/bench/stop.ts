@@ -22,13 +22,14 @@ import { quantile } from "./load.ts";
 
 const LEFT_AFTER_MS = 3_000;
 /** Each of them stands up and sits down. */
-const ROUNDS = 12;
+const ROUNDS = 6;
 const FROZEN = 20;
 const TICK_MS = 20;
 const RENEW_EVERY_MS = 100;
 const ASK_EVERY_MS = 50;
 const STANDS_WITHIN_MS = 60_000;
 const WALKS_WITHIN_MS = 3_000;
+const WALKS_TRIED_MAX = 10;
 /** The dead-man has figures of its own. */
 const BUSY_MS = 60_000;
 const ANSWERS_BYTES = 4 + 7;
@@ -178,7 +179,8 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 	let number = 0;
 	let renewing: NodeJS.Timeout | undefined;
 	const moving = async (): Promise<void> => {
-		for (;;) {
+		for (let again = 0; ; again += 1) {
+			if (again === WALKS_TRIED_MAX) throw new Error(`it does not walk: ${JSON.stringify(robot.robot)}`);
 			clearInterval(renewing);
 			await standing();
 			lease += 1;
