@@ -50,6 +50,10 @@ const foldPolicy = (state: EngineState, { envelope }: Recorded): EngineState => 
 	return { ...state, policy, policyHash: envelope.data.hash, rulesByType: rulesByType(policy) };
 };
 
+/** Only a good one counts: monitoring asks how old it is. */
+const foldAudit = (state: EngineState, { envelope }: Recorded): EngineState =>
+	envelope.type === "dev.orion.audit.verified.v1" && envelope.data.good ? { ...state, auditVerifiedWallMs: state.clock.wallMs } : state;
+
 /** Everything that may change the state, in order: what is so (symptoms) before what follows from it. */
 const FOLDS = [
 	foldClock,
@@ -63,6 +67,7 @@ const FOLDS = [
 	foldChat,
 	foldRuns,
 	foldAllowances,
+	foldAudit,
 ] as const;
 
 /** Pure: the state after a record, whether it is an input or a recorded output. */

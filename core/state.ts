@@ -167,6 +167,8 @@ export interface EngineState {
 	readonly approvals: Readonly<Record<string, Approval>>;
 	/** Absent until something came by a chat, and in snapshots from before it was kept. */
 	readonly chat?: ChatFacts;
+	/** When the audit was last verified and found whole. */
+	readonly auditVerifiedWallMs?: number;
 }
 
 export const emptyState = (mesh: string): EngineState => ({

@@ -22,6 +22,8 @@ interface Beside extends Pick<AuditQuestion, "compare" | "record" | "enteredUpTo
 	readonly head: number | undefined;
 	/** Why the log could not be read. */
 	readonly fault?: AuditFinding;
+	/** What came of it is told to a mesh that runs. */
+	tell?(result: object): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ const besideMesh = async (session: Session): Promise<Beside> => {
 		head: rev,
 		enteredUpTo: 0,
 		isRunning: true,
+		tell: async (result) => void (await client.post("/audit/verified", result)),
 		compare: async (position, entry) => {
 			const record = await recordAt(position);
 			if (record === undefined) return "none";
@@ -144,6 +147,12 @@ export const verifyAuditOf = async (session: Session, options: VerifyAuditOption
 		const findings = [...verified.findings, ...(beside.fault === undefined ? [] : [beside.fault])];
 		const ok = findings.length === 0;
 		const { origin, first, entries, checkpoints, signedUpTo, compared } = verified;
+		const [bad] = findings;
+		const result = { by: session.host.user, good: ok, entryCount: entries, signedUpToPosition: Math.max(0, signedUpTo) };
+		// What was found is so whether it could be recorded or not.
+		await beside
+			.tell?.({ ...result, ...(bad === undefined ? {} : { badPosition: bad.position }) })
+			.catch((error: unknown) => session.tell(`the mesh could not be told: ${error instanceof Error ? error.message : "unknown"}`));
 		if (session.json)
 			session.print({ schema: "orion.audit-verify/1", ok, origin, first, entries, checkpoints, signedUpTo, compared, logHead: head ?? null, findings, ms });
 		else told(session, verified, findings, beside, ms);

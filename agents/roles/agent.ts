@@ -306,7 +306,7 @@ const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const safety = new SafetyChannel({
 		...common,
 		sessions,
-		beside: () => ({ version: options.version, outboxCount: outbox.waiting }),
+		beside: () => ({ version: options.version, outboxCount: outbox.waiting, outboxBytes: outbox.bytes }),
 		safety: () => ({ said: safe.said(watch), order: safe.obeyed() }),
 		...leasesOf(safe, options),
 		onStop: (verb, bytes) => void latch.order(verb, readStopOrder(bytes)),

@@ -729,6 +729,32 @@ why?: string
 }
 
 /**
+ * A person had the audit verified against the log; what came of it.
+ */
+export interface AuditVerified {
+/**
+ * who
+ */
+by: string
+/**
+ * nothing was found that differs from what was signed
+ */
+good: boolean
+/**
+ * entries that were looked at
+ */
+entryCount: number
+/**
+ * newest entry that a checkpoint vouches for
+ */
+signedUpToPosition: number
+/**
+ * first entry that cannot be relied on
+ */
+badPosition?: number
+}
+
+/**
  * Attempts are allowed again.
  */
 export interface BreakerClosed {
@@ -2616,6 +2642,10 @@ outboxCount?: number
  * of a robot that is only calculated; absent: it is none
  */
 simulated?: true
+/**
+ * bytes that it keeps until core has them
+ */
+outboxBytes?: number
 }
 
 /**
@@ -4249,6 +4279,7 @@ export interface RecordTypes {
 	"dev.orion.approval.requested.v1": ApprovalRequested;
 	"dev.orion.approval.seen.v1": ApprovalSeen;
 	"dev.orion.approval.undone.v1": ApprovalUndone;
+	"dev.orion.audit.verified.v1": AuditVerified;
 	"dev.orion.breaker.closed.v1": BreakerClosed;
 	"dev.orion.breaker.opened.v1": BreakerOpened;
 	"dev.orion.chat.bound.v1": ChatBound;
@@ -4319,6 +4350,7 @@ export interface Contracts {
 	"approval.requested": ApprovalRequested;
 	"approval.seen": ApprovalSeen;
 	"approval.undone": ApprovalUndone;
+	"audit.verified": AuditVerified;
 	"breaker.closed": BreakerClosed;
 	"breaker.opened": BreakerOpened;
 	"chat.bound": ChatBound;

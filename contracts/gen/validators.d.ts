@@ -19,6 +19,7 @@ export const approvalRefused: ValidateFunction;
 export const approvalRequested: ValidateFunction;
 export const approvalSeen: ValidateFunction;
 export const approvalUndone: ValidateFunction;
+export const auditVerified: ValidateFunction;
 export const breakerClosed: ValidateFunction;
 export const breakerOpened: ValidateFunction;
 export const chatBound: ValidateFunction;

@@ -106,6 +106,10 @@ const SENTENCES: Sentences = {
 		const held = data.latch?.orders.find(({ verb }) => verb === "cut") ?? data.latch?.orders[0];
 		return `${nodeOfSource(source) ?? source} says that it is ${data.state}${held === undefined ? "" : `, ${held.verb === "cut" ? "cut" : "stopped"} by ${held.by}`}`;
 	},
+	"dev.orion.audit.verified.v1": ({ data }) =>
+		data.good
+			? `${data.by} had the audit verified: ${data.entryCount} entries are what was signed`
+			: `${data.by} had the audit verified: it is NOT what was signed, from entry ${data.badPosition ?? 0} on`,
 	"dev.orion.stop.requested.v1": ({ data }) => `${data.by} ordered ${data.verb} for ${data.node} (${data.via})`,
 	"dev.orion.stop.released.v1": ({ data }) => `${data.by} released ${data.node} (${data.via})`,
 	"dev.orion.node.added.v1": ({ data }) => `${data.client === true ? "client" : "node"} ${data.node} got a credential from ${data.by}`,
@@ -185,6 +189,7 @@ const SILENCE_GRAVITY = { suspect: "warning", unreachable: "warning", lost: "err
 /** How grave a record is: as it says itself, else as its type is. */
 export const gravityOf = (envelope: Envelope): Gravity => {
 	if (envelope.type === "dev.orion.node.state.v1") return envelope.data.state === "lost" ? "error" : "info";
+	if (envelope.type === "dev.orion.audit.verified.v1") return envelope.data.good ? "good" : "critical";
 	if (envelope.type === "dev.orion.node.silence.v1") return SILENCE_GRAVITY[envelope.data.found];
 	if (envelope.type === "dev.orion.action.receipt.v1") return ["refused", "failed", "unknown"].includes(envelope.data.phase) ? "error" : "info";
 	const fixed = GRAVITY[envelope.type];

@@ -229,6 +229,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 		release: (node, by, via) => parts.stops.release(node, by, via),
 		quarantine: quarantineOf(parts),
 		signAudit: () => parts.audit.sign(),
+		verifiedAudit: async (verified) => void (await journal.note("/core/operator", "dev.orion.audit.verified.v1", verified)),
 		...nodeDesk(parts),
 		...approvalDesk({ journal, mesh: options.mesh, state: () => shell.state, idle: () => shell.idle(), world }),
 		reloadPolicy: () => reloadPolicy(parts),

@@ -148,6 +148,11 @@ const changeRoutes = (app: Api, desk: CoreDesk, seen: () => Seen): void => {
 		return c.json({ schema: "orion.retry/1", ...must(await desk.retry(c.req.param("id"), nameFrom(by))), rev: desk.info().head });
 	});
 	app.post("/audit/checkpoint", async (c) => c.json({ schema: "orion.audit-signed/1", ...must(await desk.signAudit()), rev: desk.info().head }));
+	app.post("/audit/verified", async (c) => {
+		const checked = must(checkContract("audit.verified", await fieldsOf(c)));
+		await desk.verifiedAudit(checked);
+		return c.json({ schema: "orion.audit-verified/1", rev: desk.info().head });
+	});
 	app.post("/policy/reload", async (c) => {
 		const { by } = await fieldsOf(c);
 		return c.json({ schema: "orion.policy/1", ...must(await desk.reloadPolicy(nameFrom(by))), rev: desk.info().head });

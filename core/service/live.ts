@@ -17,6 +17,7 @@ export interface Pulse {
 	readonly version?: string;
 	/** Messages that wait at the node. */
 	readonly outboxCount?: number;
+	readonly outboxBytes?: number;
 	readonly clock?: ClockQuality;
 }
 
@@ -31,12 +32,13 @@ interface Heard {
 	pulseMs?: number;
 	safety?: string;
 	armEpoch?: number | undefined;
-	said?: Pick<LiveNode, "version" | "outboxCount" | "clock">;
+	said?: Pick<LiveNode, "version" | "outboxCount" | "outboxBytes" | "clock">;
 }
 
-const saidIn = ({ version, outboxCount, clock }: Pulse): NonNullable<Heard["said"]> => ({
+const saidIn = ({ version, outboxCount, outboxBytes, clock }: Pulse): NonNullable<Heard["said"]> => ({
 	...(version === undefined ? {} : { version }),
 	...(outboxCount === undefined ? {} : { outboxCount }),
+	...(outboxBytes === undefined ? {} : { outboxBytes }),
 	...(clock === undefined ? {} : { clock }),
 });
 

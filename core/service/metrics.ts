@@ -72,6 +72,12 @@ const nodeFamilies = (seen: Seen): readonly string[] => {
 			each((row) => (row.safety === undefined ? undefined : Number(SAFE_STATES.includes(row.safety)))),
 		),
 		...family(
+			"orion_edge_outbox_bytes",
+			"gauge",
+			"What the node keeps until core has it.",
+			each((row) => row.outboxBytes),
+		),
+		...family(
 			"orion_node_pulse_age_seconds",
 			"gauge",
 			"How long ago the newest pulse of the node was heard.",
@@ -105,6 +111,11 @@ const coreFamilies = ({ info, state }: Seen, { mqttClients, residentBytes }: Gau
 	...family("orion_log_head_position", "gauge", "Position of the newest record.", [{ value: info.head }]),
 	...family("orion_log_appended_bytes_total", "counter", "Bytes written to the log since core was started.", [{ value: info.bytesAppended }]),
 	...family("orion_engine_behind_records", "gauge", "Records that are not decided on yet.", [{ value: Math.max(0, info.head - info.decidedUpTo) }]),
+	...(state.auditVerifiedWallMs === undefined
+		? []
+		: family("orion_audit_last_verified_timestamp_seconds", "gauge", "When the audit was last verified and found whole.", [
+				{ value: state.auditVerifiedWallMs / 1_000 },
+			])),
 	...(mqttClients === undefined ? [] : family("orion_mqtt_clients", "gauge", "Connected MQTT clients.", [{ value: mqttClients() }])),
 	...(residentBytes === undefined ? [] : family("process_resident_memory_bytes", "gauge", "Memory of the process of core.", [{ value: residentBytes() }])),
 ];

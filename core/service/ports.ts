@@ -52,6 +52,8 @@ export interface LiveNode {
 	readonly version?: string;
 	/** Messages that wait there for their PUBACK. */
 	readonly outboxCount?: number;
+	/** What it keeps until core has it. */
+	readonly outboxBytes?: number;
 	/** What the node knows of its wall clock. */
 	readonly clock?: ClockQuality;
 	readonly connected: boolean;
@@ -170,6 +172,8 @@ export interface CoreDesk extends ApprovalDesk {
 	revokeNode(node: string, by: string): Promise<Result<NodeTaken>>;
 	/** A checkpoint over everything that is in the log now, so that it can be kept elsewhere. */
 	signAudit(): Promise<Result<{ readonly signedUpTo: number }>>;
+	/** Somebody had the audit verified: what came of it is a record. */
+	verifiedAudit(verified: RecordTypes["dev.orion.audit.verified.v1"]): Promise<void>;
 	/** Messages that broke their contract, for a person to look at. */
 	readonly quarantine: QuarantineDesk;
 	/** Reads the policy files again; a bad policy is not taken over, and notices say so. */

@@ -52,8 +52,14 @@ describe("TELL-33 orion audit verify", () => {
 		const api = await apiOver(world);
 		closers.push(api.close);
 		for (const file of ["token", "run.json"]) writeFileSync(join(data, file), readFileSync(join(api.folder, file)));
+		const records = world.records.length;
 		const whole = await runHere(["audit", "verify", "--json", "--data", data]);
-		expect([whole.code, JSON.parse(whole.out)]).toEqual([0, expect.objectContaining({ ok: true, compared: world.records.length })]);
+		expect([whole.code, JSON.parse(whole.out)]).toEqual([0, expect.objectContaining({ ok: true, compared: records })]);
+		// That it was verified, by whom and with what result, is a record.
+		expect(world.records.at(-1)?.envelope).toMatchObject({
+			type: "dev.orion.audit.verified.v1",
+			data: { by: "lars", good: true, entryCount: records, signedUpToPosition: records },
+		});
 		// The log of another mesh answers.
 		world.alert("other", "error", "other");
 		world.records.splice(2, 1, { ...world.records[2], position: 3, envelope: world.records.at(-1)?.envelope } as (typeof world.records)[number]);

@@ -266,6 +266,7 @@ export class DeskWorld {
 				},
 			}),
 			signAudit: async () => ok({ signedUpTo: this.head }),
+			verifiedAudit: async (verified) => void this.input("/core/operator", "dev.orion.audit.verified.v1", verified),
 			quarantine: new Quarantine({
 				records: async (from, max) => this.records.slice(from - 1, from - 1 + max),
 				ends: () => ({ first: this.first, head: this.head }),

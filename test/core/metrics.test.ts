@@ -33,16 +33,33 @@ describe("/metrics", () => {
 			"orion_approval_wait_seconds",
 			"orion_mqtt_clients",
 			"orion_build_info",
+			"orion_edge_outbox_bytes",
 		])
 			expect(names).toContain(name);
+	});
+
+	test("says when the audit was last found whole: a verification that found something does not count", async () => {
+		const world = repaired();
+		const name = "orion_audit_last_verified_timestamp_seconds";
+		expect((await scrape(world)).reading(name)).toBeUndefined();
+		const http = await openOver(world);
+		const told = { by: "anna", good: true, entryCount: 9, signedUpToPosition: 9 };
+		expect((await http.ask("/audit/verified", { method: "POST", body: JSON.stringify(told) })).status).toBe(200);
+		const atSeconds = (await scrape(world)).reading(name);
+		expect(atSeconds).toBe(world.state.clock.wallMs / 1_000);
+		world.tick(60_000);
+		await http.ask("/audit/verified", { method: "POST", body: JSON.stringify({ ...told, good: false, badPosition: 4 }) });
+		expect((await scrape(world)).reading(name)).toBe(atSeconds);
+		expect((await http.ask("/audit/verified", { method: "POST", body: JSON.stringify({ ...told, good: "yes" }) })).status).toBe(422);
 	});
 
 	test("counts what happened and shows what is so", async () => {
 		const world = repaired();
 		world.alert("door", "critical");
-		world.lives = [{ node: "host", connected: true, metricsNotRecorded: 0, session: "1.0", tick: 4, safety: "stopped", pulseAgeMs: 250 }];
+		world.lives = [{ node: "host", connected: true, metricsNotRecorded: 0, session: "1.0", tick: 4, safety: "stopped", pulseAgeMs: 250, outboxBytes: 4_096 }];
 		const { reading } = await scrape(world);
 		expect(reading("orion_events_total", { type: "dev.orion.process.down.v1", node: "host" })).toBe(1);
+		expect(reading("orion_edge_outbox_bytes", { node: "host" })).toBe(4_096);
 		expect(reading("orion_build_info", { version: world.desk().info().code, commit: "0123456789ab" })).toBe(1);
 		expect(reading("orion_action_outcomes_total", { action: "process.restart", outcome: "verified" })).toBe(1);
 		expect(reading("orion_incidents_open", { severity: "critical" })).toBe(1);
