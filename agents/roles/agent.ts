@@ -10,7 +10,7 @@ import { Commands, type Outcome, type Runner } from "../../edge/commands.ts";
 import { CoreWatch } from "../../edge/core-watch.ts";
 import { DataChannel } from "../../edge/data-channel.ts";
 import { type NodeIdentity, openIdentity } from "../../edge/identity.ts";
-import { heldBy, heldVerb } from "../../edge/machines/latch.ts";
+import { heldBy, heldVerb, type LatchOutcome } from "../../edge/machines/latch.ts";
 import { Outbox } from "../../edge/outbox.ts";
 import type { Connect, KeptFiles, NodeClock, Note, Randomness, Timers } from "../../edge/ports.ts";
 import { SafetyChannel, type SafetyChannelOptions } from "../../edge/safety-channel.ts";
@@ -194,13 +194,16 @@ const watchedEmit =
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	const { version, clock, timers, random, capabilities, note } = options;
+	// A robot may say how it is before there is a connection to say it on; the first pulse says it then.
+	let channels: Channels | undefined;
+	const onSafety = (outcome?: LatchOutcome): void => channels?.safety.safetyChanged(outcome);
 	const kept = await openKept(options, (outcome, book) => {
-		onLatch(robot, book, (news) => channels.safety.safetyChanged(news), outcome);
+		onLatch(robot, book, onSafety, outcome);
 		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
 	});
 	const { outbox, journal, identity, latch, sessions } = kept;
 	const { mesh, node, coreKeys } = options.config;
-	const robot = openRobotOf(options.openRobot, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => channels.safety.safetyChanged());
+	const robot = openRobotOf(options.openRobot, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => onSafety());
 	robot?.held(heldVerb(latch.book));
 	const safe = nodeSafe(latch, robot, () => options.certificate?.isRestricted ?? false);
 	const sayEverything = (): void => {
@@ -211,25 +214,26 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 		Promise.all(said).catch((error: unknown) => note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }));
 	};
 	const onWorking = (): void => {
-		if (commands.recovered && watch.presence === "working") channels.safety.ready();
+		if (commands.recovered && watch.presence === "working") channels?.safety.ready();
 	};
-	const saying: Saying = { onWorking, onSafety: () => channels.safety.safetyChanged(), sayEverything, sayReady: () => channels.safety.readyAgain() };
+	const saying: Saying = { onWorking, onSafety: () => onSafety(), sayEverything, sayReady: () => channels?.safety.readyAgain() };
 	const { watch, commands } = openObedience(options, kept, safe, saying);
 	const alone = await openAlone(options, kept, { watch, commands });
-	const channels: Channels = openChannels(options, { ...kept, safe, watch, commands, alone, onWorking, sayEverything });
+	const open = openChannels(options, { ...kept, safe, watch, commands, alone, onWorking, sayEverything });
+	channels = open;
 
 	// Before anything that may wait: a person at this node can stop it from now on.
-	const order: StopDeskOptions["order"] = (node, verb, ordered) => channels.safety.order(node, verb, ordered);
+	const order: StopDeskOptions["order"] = (node, verb, ordered) => open.safety.order(node, verb, ordered);
 	const socket = await options.openStopSocket?.(
 		new StopDesk({ node, latch, clock, random, safety: () => safe.said(watch).state, presence: () => safe.presence(), order }),
 	);
 
 	sayEverything();
 	watch.start();
-	channels.data.start();
-	heedCertificate(options.certificate, channels);
+	open.data.start();
+	heedCertificate(options.certificate, open);
 	const emit = watchedEmit(outbox, alone);
-	const context: CapabilityContext = { emit, measure: (type, data) => channels.data.measure(type, data), clock, timers, note };
+	const context: CapabilityContext = { emit, measure: (type, data) => open.data.measure(type, data), clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
 	onWorking();
@@ -242,7 +246,7 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 			await Promise.all(capabilities.map((capability) => capability.stop(reason)));
 			if (reason === "agent-stop") note("flushed", { all: await outbox.flushed(FLUSH_WITHIN_MS), waiting: outbox.waiting });
 			watch.stop();
-			await Promise.all([reason === "agent-stop" ? channels.safety.stop() : channels.safety.leave(), channels.data.stop()]);
+			await Promise.all([reason === "agent-stop" ? open.safety.stop() : open.safety.leave(), open.data.stop()]);
 			await latch.settled();
 			await socket?.close();
 			robot?.close();
