@@ -1,4 +1,5 @@
 // Connects the suites: `unit` decides in seconds, `thorough` explores crashes and real processes, `system` starts a whole mesh on loopback.
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const SETUP = ["test/support/seed.ts"];
@@ -8,12 +9,14 @@ const THOROUGH = [
 	"test/agents/agent.test.ts",
 	"test/agents/process*.test.ts",
 	"test/agents/robot*.test.ts",
+	"test/agents/stop.test.ts",
 	"test/broker/hostile.test.ts",
 	"test/bus/**/*.test.ts",
 	"test/conformance/mqtt*.test.ts",
 	"test/broker/connections*.test.ts",
 	"test/log/**/*.test.ts",
 	"test/simulation/**/*.test.ts",
+	"test/telegram/channel.test.ts",
 	"test/telegram/streams.test.ts",
 	"test/firmware-bridge/board-*.test.ts",
 	"test/robot/**/*.test.ts",
@@ -21,6 +24,8 @@ const THOROUGH = [
 
 export default defineConfig({
 	test: {
+		// One for each core: the default leaves one core to whoever watches, which is half of a small machine.
+		maxWorkers: availableParallelism(),
 		projects: [
 			{ test: { name: "unit", setupFiles: SETUP, include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH], testTimeout: 30_000 } },
 			{ test: { name: "thorough", setupFiles: SETUP, include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },

@@ -191,9 +191,20 @@ const watchedEmit =
 		alone.observed(type, data);
 	};
 
+/** Says what this node is and what it can do. */
+const announcer =
+	({ version, capabilities, note }: AgentOptions, { outbox, identity }: Kept) =>
+	(): void => {
+		const said = [
+			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
+			...capabilities.map((capability) => capability.announce()),
+		];
+		Promise.all(said).catch((error: unknown) => note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }));
+	};
+
 /** Faults: CONFIG_INVALID, FOLDER_OWNED and the other faults of opening a log. */
 export const startAgent = async (options: AgentOptions): Promise<Agent> => {
-	const { version, clock, timers, random, capabilities, note } = options;
+	const { clock, timers, random, capabilities, note } = options;
 	// A robot may say how it is before there is a connection to say it on; the first pulse says it then.
 	let channels: Channels | undefined;
 	const onSafety = (outcome?: LatchOutcome): void => channels?.safety.safetyChanged(outcome);
@@ -201,18 +212,12 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 		onLatch(robot, book, onSafety, outcome);
 		note("safe-stop", { outcome, verb: heldVerb(book) ?? "none", by: heldBy(book)?.by ?? "nobody" });
 	});
-	const { outbox, journal, identity, latch, sessions } = kept;
+	const { outbox, journal, latch, sessions } = kept;
 	const { mesh, node, coreKeys } = options.config;
 	const robot = openRobotOf(options.openRobot, { mesh, node, keys: coreKeysOf("node.json", coreKeys), sessions }, () => onSafety());
 	robot?.held(heldVerb(latch.book));
 	const safe = nodeSafe(latch, robot, () => options.certificate?.isRestricted ?? false);
-	const sayEverything = (): void => {
-		const said = [
-			outbox.emit("dev.orion.node.about.v1", aboutOf(version, capabilities, identity.keyId)),
-			...capabilities.map((capability) => capability.announce()),
-		];
-		Promise.all(said).catch((error: unknown) => note("announce-failed", { detail: error instanceof Error ? error.message : "unknown" }));
-	};
+	const sayEverything = announcer(options, kept);
 	const onWorking = (): void => {
 		if (commands.recovered && watch.presence === "working") channels?.safety.ready();
 	};
