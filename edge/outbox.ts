@@ -56,6 +56,7 @@ export class Outbox {
 	/** Every record from the first that is not done with, in order: how much disk it holds. */
 	#spread: { readonly position: number; readonly bytes: number }[] = [];
 	#spreadBytes = 0;
+	#bytesWritten = 0;
 
 	private constructor(options: OutboxOptions) {
 		this.#options = options;
@@ -92,6 +93,11 @@ export class Outbox {
 		return this.#book.bytes;
 	}
 
+	/** Onto the disk since it was opened: a card bears only so much. */
+	get bytesWritten(): number {
+		return this.#bytesWritten;
+	}
+
 	/** Resolves when it is on this node's disk; from then on it is sent until it is acknowledged. */
 	async emit<T extends RecordType>(type: T, data: RecordTypes[T], thread: Thread = {}): Promise<void> {
 		const lane: Lane = type === "dev.orion.action.receipt.v1" ? "decision" : "event";
@@ -106,7 +112,7 @@ export class Outbox {
 		try {
 			const [outcome] = await this.#options.log.append([{ bytes }]);
 			if (outcome?.kind !== "stored") return;
-			this.#spreads(outcome.position, bytes.byteLength);
+			this.#written(outcome.position, bytes.byteLength);
 			const letter = letterOf(outcome.position, envelope, bytes.byteLength);
 			if (letter !== undefined) this.#book.add(letter);
 		} catch (error) {
@@ -231,6 +237,11 @@ export class Outbox {
 		if ((await log.archive(done)) > 0) await sweep();
 	}
 
+	#written(position: number, bytes: number): void {
+		this.#bytesWritten += bytes;
+		this.#spreads(position, bytes);
+	}
+
 	#spreads(position: number, bytes: number): void {
 		this.#spread.push({ position, bytes });
 		this.#spreadBytes += bytes;
@@ -251,7 +262,7 @@ export class Outbox {
 			if (record?.position !== letter.position) return;
 			const [outcome] = await log.append([{ bytes: record.bytes }]);
 			if (outcome?.kind !== "stored") return;
-			this.#spreads(outcome.position, record.bytes.byteLength);
+			this.#written(outcome.position, record.bytes.byteLength);
 			this.#book.moved(letter.position, outcome.position);
 		}
 		this.#settleSoon();

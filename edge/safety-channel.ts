@@ -21,7 +21,7 @@ export interface SafetyChannelOptions {
 	/** What the safe-stop is now; `order` is the newest order to stop that was heard. */
 	readonly safety: () => { readonly said: NodeSafety; readonly order: string | undefined };
 	/** What else its pulses say of this node. */
-	readonly beside: () => Pick<NodePulse, "version" | "outboxCount" | "outboxBytes">;
+	readonly beside: () => Pick<NodePulse, "version" | "outboxCount" | "outboxBytes" | "outboxDailyBytes">;
 	readonly onStop: (verb: StopVerb, bytes: Uint8Array) => void;
 	/** Of a node that moves: leases reach it here, and it says more often that it is there. */
 	readonly onLease?: (bytes: Uint8Array) => void;

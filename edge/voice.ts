@@ -73,7 +73,7 @@ export class Voice {
 	pulse(
 		{ state: safety, armEpoch, simulated }: Pick<NodeSafety, "state" | "armEpoch" | "simulated">,
 		order: string | undefined,
-		beside: Pick<NodePulse, "version" | "outboxCount" | "outboxBytes">,
+		beside: Pick<NodePulse, "version" | "outboxCount" | "outboxBytes" | "outboxDailyBytes">,
 	): Uint8Array {
 		const session = this.#options.session();
 		const data: NodePulse = {

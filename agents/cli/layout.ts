@@ -112,4 +112,11 @@ export const gigabytes = (bytes: number): string => {
 	return gb >= 100 ? gb.toFixed(0) : gb.toFixed(1);
 };
 
+/** In the unit that leaves a number of at most three places before the point. */
+export const sizeOf = (bytes: number): string => {
+	const [divisor, unit] = bytes < 1e6 ? [1e3, "kB"] : bytes < 1e9 ? [1e6, "MB"] : [1e9, "GB"];
+	const size = bytes / divisor;
+	return `${size >= 100 ? size.toFixed(0) : size.toFixed(1)} ${unit}`;
+};
+
 export const grouped = (number: number): string => String(number).replace(/\B(?=(\d{3})+$)/g, ",");

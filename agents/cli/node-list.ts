@@ -2,7 +2,7 @@
 import { sayDuration } from "../../contracts/time.ts";
 import type { NodesView } from "../../core/service/views.ts";
 import { presenceStyle } from "./colours.ts";
-import { type Cell, type Column, grouped, plain, table, wrap } from "./layout.ts";
+import { type Cell, type Column, grouped, plain, sizeOf, table, wrap } from "./layout.ts";
 import type { MeshClient } from "./mesh-client.ts";
 import type { Paint, Session } from "./session.ts";
 
@@ -17,6 +17,7 @@ const COLUMNS: readonly Column[] = [
 	{ title: "VERSION" },
 	{ title: "OUTBOX", right: true },
 	{ title: "CLOCK" },
+	{ title: "WRITTEN A DAY", right: true, spare: true },
 ];
 
 const SOON_DAYS = 60;
@@ -43,6 +44,7 @@ const cells = ({ paint }: Session, row: NodeRow): readonly Cell[] => {
 		{ text: plain(row.version ?? "") },
 		{ text: row.outboxCount === undefined ? "" : grouped(row.outboxCount) },
 		{ text: row.clock ?? "", ...(row.clock === "unsynced" ? { paint: paint.yellow } : {}) },
+		{ text: row.outboxDailyBytes === undefined ? "" : sizeOf(row.outboxDailyBytes) },
 	];
 };
 

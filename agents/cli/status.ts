@@ -2,7 +2,7 @@
 import { sayDuration } from "../../contracts/time.ts";
 import type { StatusView } from "../../core/service/views.ts";
 import { gravityStyle, phaseStyle, presenceStyle, verdictStyle } from "./colours.ts";
-import { type Cell, type Column, gigabytes, grouped, percent, plain, table, wrap } from "./layout.ts";
+import { type Cell, type Column, gigabytes, grouped, percent, plain, sizeOf, table, wrap } from "./layout.ts";
 import type { Session } from "./session.ts";
 
 type NodeRow = StatusView["nodes"][number];
@@ -17,6 +17,7 @@ const NODE_COLUMNS: readonly Column[] = [
 	{ title: "CPU", right: true },
 	{ title: "MEMORY", right: true },
 	{ title: "DISK", right: true },
+	{ title: "WRITTEN A DAY", right: true, spare: true },
 	{ title: "TEMP", right: true, spare: true },
 	{ title: "SERVICES", flexible: true },
 ];
@@ -47,6 +48,7 @@ const nodeCells = ({ paint }: Session, row: NodeRow): readonly Cell[] => {
 		{ text: row.metrics?.cpuRatio === undefined ? "" : percent(row.metrics.cpuRatio) },
 		{ text: memoryOf(row) },
 		{ text: diskOf(row) },
+		{ text: row.outboxDailyBytes === undefined ? "" : sizeOf(row.outboxDailyBytes) },
 		{ text: temperatureOf(row) },
 		{ text: services, ...(troubled ? { paint: paint.red } : {}) },
 	];
@@ -124,7 +126,7 @@ const redisLine = ({ paint }: Session, { redis }: StatusView): readonly string[]
 	return [redis.state === "mirroring" ? paint.dim(says) : paint.yellow(says)];
 };
 
-const written = (bytesPerDay: number | undefined): string => (bytesPerDay === undefined ? "" : `, ${gigabytes(bytesPerDay)} GB written a day`);
+const written = (bytesPerDay: number | undefined): string => (bytesPerDay === undefined ? "" : `, ${sizeOf(bytesPerDay)} written a day`);
 
 /** Why nothing is heard of a broker, and what to do about it. */
 const silence = (broker: string, redis: StatusView["redis"]): string =>

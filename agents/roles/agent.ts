@@ -3,6 +3,7 @@
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import type { ConfigNode, NodeWatermark } from "../../contracts/gen/types.ts";
 import { readStopOrder } from "../../contracts/stop-order.ts";
+import { bytesPerDay } from "../../core/service/wear.ts";
 import { Alone } from "../../edge/alone.ts";
 import type { CertificateWatch } from "../../edge/certificate-watch.ts";
 import { CommandJournal } from "../../edge/command-journal.ts";
@@ -299,6 +300,15 @@ const leasesOf = ({ robot }: NodeSafe, { note, certificate }: AgentOptions): Pic
 				},
 			};
 
+/** What each pulse says of the outbox; what it writes a day is known after an hour. */
+const outboxSays = ({ version, clock }: AgentOptions, outbox: Outbox): SafetyChannelOptions["beside"] => {
+	const beganMs = clock.now();
+	return () => {
+		const outboxDailyBytes = bytesPerDay(outbox.bytesWritten, clock.now() - beganMs);
+		return { version, outboxCount: outbox.waiting, outboxBytes: outbox.bytes, ...(outboxDailyBytes === undefined ? {} : { outboxDailyBytes }) };
+	};
+};
+
 /** Data first: it settles the session. The safety connection follows, because its will names that session. */
 const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const { config, connect, timers, random, note } = options;
@@ -315,7 +325,7 @@ const openChannels = (options: AgentOptions, parts: Parts): Channels => {
 	const safety = new SafetyChannel({
 		...common,
 		sessions,
-		beside: () => ({ version: options.version, outboxCount: outbox.waiting, outboxBytes: outbox.bytes }),
+		beside: outboxSays(options, outbox),
 		safety: () => ({ said: safe.said(watch), order: safe.obeyed() }),
 		...leasesOf(safe, options),
 		onStop: (verb, bytes) => void latch.order(verb, readStopOrder(bytes)),

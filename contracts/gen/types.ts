@@ -2646,6 +2646,10 @@ simulated?: true
  * bytes that it keeps until core has them
  */
 outboxBytes?: number
+/**
+ * bytes that it writes into its outbox a day; absent within the first hour
+ */
+outboxDailyBytes?: number
 }
 
 /**

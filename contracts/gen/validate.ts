@@ -222,7 +222,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"log.loss": ["what","source","session","lane","fromSeq","toSeq","fromPosition","toPosition","count","bytes","why"],
 	"node.about": ["role","version","capabilities","actions","services","contracts","keyId","policyHash"],
 	"node.added": ["node","by","client"],
-	"node.pulse": ["session","tick","safety","order","armEpoch","version","outboxCount","simulated","outboxBytes"],
+	"node.pulse": ["session","tick","safety","order","armEpoch","version","outboxCount","simulated","outboxBytes","outboxDailyBytes"],
 	"node.removed": ["node","by","how","certificates"],
 	"node.safety": ["kind","state","latch","released","cause","armEpoch","simulated"],
 	"node.silence": ["node","session","found","missed","row","parent"],

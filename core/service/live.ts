@@ -18,6 +18,7 @@ export interface Pulse {
 	/** Messages that wait at the node. */
 	readonly outboxCount?: number;
 	readonly outboxBytes?: number;
+	readonly outboxDailyBytes?: number;
 	readonly clock?: ClockQuality;
 }
 
@@ -32,13 +33,14 @@ interface Heard {
 	pulseMs?: number;
 	safety?: string;
 	armEpoch?: number | undefined;
-	said?: Pick<LiveNode, "version" | "outboxCount" | "outboxBytes" | "clock">;
+	said?: Pick<LiveNode, "version" | "outboxCount" | "outboxBytes" | "outboxDailyBytes" | "clock">;
 }
 
-const saidIn = ({ version, outboxCount, outboxBytes, clock }: Pulse): NonNullable<Heard["said"]> => ({
+const saidIn = ({ version, outboxCount, outboxBytes, outboxDailyBytes, clock }: Pulse): NonNullable<Heard["said"]> => ({
 	...(version === undefined ? {} : { version }),
 	...(outboxCount === undefined ? {} : { outboxCount }),
 	...(outboxBytes === undefined ? {} : { outboxBytes }),
+	...(outboxDailyBytes === undefined ? {} : { outboxDailyBytes }),
 	...(clock === undefined ? {} : { clock }),
 });
 

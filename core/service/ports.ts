@@ -54,6 +54,8 @@ export interface LiveNode {
 	readonly outboxCount?: number;
 	/** What it keeps until core has it. */
 	readonly outboxBytes?: number;
+	/** What it writes into its outbox a day. */
+	readonly outboxDailyBytes?: number;
 	/** What the node knows of its wall clock. */
 	readonly clock?: ClockQuality;
 	readonly connected: boolean;

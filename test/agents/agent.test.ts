@@ -1,6 +1,8 @@
 // Shows a whole agent with a real broker: presence, pulses, commands, outages, sessions and restored folders (HARM-3, HARM-4, HARM-8, LOSS-8).
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Agent } from "../../agents/roles/agent.ts";
+import type { Agent, AgentOptions } from "../../agents/roles/agent.ts";
+import { nodeClock } from "../../agents/roles/node-clock.ts";
+import { instant } from "../../contracts/time.ts";
 import { Mesh, NodeFolder, startNode, until } from "./mesh.ts";
 
 let mesh: Mesh;
@@ -15,7 +17,7 @@ afterEach(async () => {
 	await mesh.close();
 });
 
-const start = async (folder = new NodeFolder(), change: { readonly password?: string } = {}) => {
+const start = async (folder = new NodeFolder(), change: { readonly password?: string } & Partial<Pick<AgentOptions, "clock">> = {}) => {
 	const started = await startNode(mesh, folder, change);
 	agents.push(started.agent);
 	return { ...started, folder };
@@ -105,6 +107,44 @@ describe("presence", () => {
 			const seqs = [...new Set(mesh.heard.filter(({ envelope }) => envelope.lane === lane).map(({ envelope }) => envelope.seq ?? 0))].sort((a, b) => a - b);
 			expect(seqs).toEqual(seqs.map((_, index) => index + 1));
 		}
+	});
+});
+
+describe("what a node writes to its card", () => {
+	test("LOSS-54: each pulse says what the outbox writes a day, once an hour is known", async () => {
+		const host = nodeClock();
+		let slept = 0;
+		const { counting, folder } = await start(new NodeFolder(), { clock: { ...host, now: () => instant(host.now() + slept) } });
+		mesh.speak();
+		await ready();
+		await counting.context?.emit("dev.orion.process.up.v1", { service: "web", pid: 1, startTicks: 1, how: "running", starts: 1 });
+		await until("a pulse", () => mesh.pulse()?.outboxCount !== undefined);
+		expect(mesh.pulse()).not.toHaveProperty("outboxDailyBytes");
+		slept = 2 * 3_600_000;
+		const perDay = await until("a pulse of two hours later", () => mesh.pulse()?.outboxDailyBytes);
+		const written = folder.outbox.records.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+		// Twelve times what two hours brought; the seconds that the test took make it a little less.
+		expect(perDay).toBeLessThanOrEqual(written * 12);
+		expect(perDay).toBeGreaterThan(written * 11);
+		expect(mesh.quarantined).toEqual([]);
+	});
+
+	test("LOSS-55: measurements are never written, neither while the broker is there nor while it is away", async () => {
+		const { counting, folder } = await start();
+		mesh.speak();
+		await ready();
+		const measure = (uptimeSeconds: number) =>
+			counting.context?.measure("dev.orion.host.metrics.v1", { uptimeSeconds, cpuRatio: 0.1, memoryTotalBytes: 2, memoryAvailableBytes: 1, disks: [] });
+		for (let number = 1; number <= 20; number += 1) measure(number);
+		await until("the last one", () => mesh.live.some(({ envelope }) => envelope.seq === 20));
+		await mesh.close();
+		for (let number = 21; number <= 40; number += 1) measure(number);
+		// Behind them in the same outbox: when this one is there, they would be too.
+		await counting.context?.emit("dev.orion.process.up.v1", { service: "web", pid: 1, startTicks: 1, how: "running", starts: 1 });
+		const kept = [...folder.outbox.records, ...folder.commands.records].map((bytes) => Buffer.from(bytes).toString());
+		expect(kept.some((text) => text.includes("process.up"))).toBe(true);
+		expect([...kept, ...folder.files.texts.values()].filter((text) => text.includes("host.metrics"))).toEqual([]);
+		await mesh.open();
 	});
 });
 

@@ -179,7 +179,7 @@ export const startNode = async (
 	mesh: Mesh,
 	folder: NodeFolder,
 	change: { readonly password?: string; readonly more?: readonly Capability[] } & Partial<
-		Pick<AgentOptions, "openStopSocket" | "openRobot" | "connect" | "certificate">
+		Pick<AgentOptions, "openStopSocket" | "openRobot" | "connect" | "certificate" | "clock">
 	> = {},
 ): Promise<{ agent: Agent; counting: Counting; notes: Notes }> => {
 	const counting = new Counting();
@@ -200,7 +200,7 @@ export const startNode = async (
 		files: folder.files,
 		openLog: (name) => Promise.resolve({ log: folder[name].log(), sweep: noSweep }),
 		connect: change.connect ?? mqttConnect(config),
-		clock: nodeClock(),
+		clock: change.clock ?? nodeClock(),
 		timers: hostTimers(),
 		random: nodeRandomness(),
 		capabilities: [counting, ...(change.more ?? [])],

@@ -315,11 +315,14 @@ describe("what people read", () => {
 				pulseAgeMs: 300,
 				version: "0.1.0",
 				outboxCount: 1_234,
+				outboxDailyBytes: 2_345_678,
 				clock: "unsynced",
 			},
 		];
 		const api = await over(world);
 		expectGolden("node-ls.card.txt", masked((await api.run(["node", "ls"], onTerminal(80))).out));
+		expect((await api.run(["node", "ls"], onTerminal(120))).out).toMatch(/WRITTEN A DAY\n(.*\n)*pi-1 .* 2\.3 MB\n/);
+		expect((await api.run(["status"], onTerminal(120))).out).toMatch(/WRITTEN A DAY .*\n(.*\n)*pi-1 .* 2\.3 MB/);
 		const { nodes } = JSON.parse((await api.run(["node", "ls", "--json"])).out) as { nodes: { node: string; presence: string; credential: object }[] };
 		expect(Object.fromEntries(nodes.map(({ node, presence, credential }) => [node, [presence, credential]]))).toMatchObject({
 			"pi-1": ["never-seen", { kind: "node", certificate: "valid", certificateDaysLeft: 700 }],

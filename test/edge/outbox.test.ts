@@ -337,7 +337,12 @@ describe("LOSS-5: no room", () => {
 		await time.advance(2_000);
 		const held = disk.records.slice(disk.cursors.get("sent") ?? 0).reduce((sum, bytes) => sum + bytes.byteLength, 0);
 		expect(held).toBeLessThan(60_000);
+		// LOSS-54: what was written anew wore the disk as well.
+		const onDisk = disk.records.reduce((sum, bytes) => sum + bytes.byteLength, 0);
+		expect(disk.records.length).toBeGreaterThan(1_501);
+		expect(outbox.bytesWritten).toBe(onDisk);
 		const second = await open(disk, 2, 20_000);
+		expect(second.outbox.bytesWritten).toBe(0);
 		const line = new Line();
 		second.outbox.linkUp(line);
 		await second.time.settle();
