@@ -1,11 +1,11 @@
 // Shows that nodes which are cut off, wholly or one way only, act by their allowance alone, account for it once when they are back, and obey nothing old: HARM-104, HARM-105, LOSS-53.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openCoreLog } from "../../agents/roles/core-log.ts";
-import { sessionCounter } from "../../contracts/envelope.ts";
-import { type LogLine, ROOT, TestMesh, until } from "../support/mesh.ts";
+import { ROOT, TestMesh, until } from "../support/mesh.ts";
+import { SERVICE } from "../support/node-process.ts";
 import { seeded } from "../support/random.ts";
-import { Island, SERVICE } from "./island.ts";
+import { isQuiet, lanesOf, obeyedTooLate, Records } from "../support/records.ts";
+import { Island } from "./island.ts";
 
 const NODES = ["barn", "cellar", "garage", "loft", "shed"] as const;
 const KINDS = ["cut", "deaf", "mute"] as const;
@@ -13,9 +13,6 @@ type Kind = (typeof KINDS)[number];
 
 /** As the policies of the rounds say. */
 const USES = 2;
-const NOT_AFTER_MS = 10_000;
-/** Between the gate's look at a command and its receipt lies a disk. */
-const RECEIPT_WITHIN_MS = 5_000;
 const RECONCILED_WITHIN_MS = 60_000;
 
 export interface PartitionCounts {
@@ -51,43 +48,6 @@ interface Soak {
 	readonly log: Records;
 }
 
-/** Core's log as it grows. */
-class Records {
-	readonly all: LogLine[] = [];
-	readonly #mesh: TestMesh;
-	#reading: Promise<void> | undefined;
-
-	constructor(mesh: TestMesh) {
-		this.#mesh = mesh;
-	}
-
-	/** Everything that is there now; several who ask at once are answered by one reading. */
-	read(): Promise<void> {
-		this.#reading ??= this.#mesh
-			.records((this.all.at(-1)?.position ?? 0) + 1)
-			.then((lines) => void this.all.push(...lines))
-			.finally(() => {
-				this.#reading = undefined;
-			});
-		return this.#reading;
-	}
-
-	/** Was this incident opened because a service of this node was down? */
-	isAbout(incident: string, node: string): boolean {
-		return this.of("dev.orion.incident.opened.v1").some(
-			({ envelope: { data } }) => data.incident === incident && data.node === node && data.rule === "service-down",
-		);
-	}
-
-	of<T extends LogLine["envelope"]["type"]>(
-		type: T,
-	): readonly { readonly position: number; readonly envelope: Extract<LogLine["envelope"], { readonly type: T }> }[] {
-		return this.all.flatMap(({ position, envelope }) =>
-			envelope.type === type ? [{ position, envelope: envelope as Extract<LogLine["envelope"], { readonly type: T }> }] : [],
-		);
-	}
-}
-
 const lasts = (ms: number): Promise<void> =>
 	new Promise((resolve) => {
 		setTimeout(resolve, ms);
@@ -120,20 +80,6 @@ const heal = async ({ random }: Soak, island: Island, kind: Kind): Promise<void>
 	await lasts(200 + random() * 600);
 	proxy.weather({});
 	proxy.repeat("down", random);
-};
-
-/** Every action of core on this node is closed, and no incident about it is open. */
-const isQuiet = (log: Records, node: string): boolean => {
-	const requested = log.of("dev.orion.action.requested.v1").filter(({ envelope }) => envelope.data.node === node);
-	const closed = new Set(log.of("dev.orion.action.closed.v1").map(({ envelope }) => envelope.data.action));
-	const open = new Set<string>();
-	for (const { envelope } of log.all) {
-		if (envelope.type === "dev.orion.incident.opened.v1" && envelope.data.node === node && envelope.data.rule === "service-down")
-			open.add(envelope.data.incident);
-		else if (envelope.type === "dev.orion.incident.resolved.v1") open.delete(envelope.data.incident);
-		else if (envelope.type === "dev.orion.incident.reopened.v1" && log.isAbout(envelope.data.incident, node)) open.add(envelope.data.incident);
-	}
-	return open.size === 0 && requested.every(({ envelope }) => closed.has(envelope.data.action));
 };
 
 interface Partition {
@@ -184,32 +130,9 @@ const staleOf = (log: Records, islands: readonly Island[]): { readonly commands:
 		const acted = log.of("dev.orion.alone.acted.v1").filter(({ envelope }) => envelope.source === `/nodes/${name}` && envelope.data.outcome === "done").length;
 		commands += done.size;
 		stale += Math.max(0, starts.length - 1 - acted - done.size);
-		for (const { data, session, mono } of mine) {
-			if (data.phase !== "accepted" || data.repeat === true) continue;
-			const orders = log.of("dev.orion.action.dispatched.v1").filter(({ envelope }) => envelope.data.action === data.command);
-			const isGood = orders.some(({ envelope: { data: order } }) => order.session === session && (mono ?? 0) - order.tick <= NOT_AFTER_MS + RECEIPT_WITHIN_MS);
-			if (!isGood) stale += 1;
-		}
+		stale += obeyedTooLate(log, name);
 	}
 	return { commands, stale };
-};
-
-const lanesOf = async (mesh: TestMesh) => {
-	const { mesh: name } = JSON.parse(readFileSync(join(mesh.data, "mesh.json"), "utf8")) as { mesh: string };
-	const log = await openCoreLog({
-		data: mesh.data,
-		mesh: name,
-		acceptLoss: false,
-		onFatal: (error) => {
-			throw error;
-		},
-	});
-	try {
-		const lanes = log.lanes().filter(({ source, session }) => NODES.some((node) => source === `/nodes/${node}`) && sessionCounter(session) > 0);
-		return { lanes: lanes.length, lanesOpen: lanes.filter(({ contiguous, highest }) => contiguous !== highest).length };
-	} finally {
-		await log.close();
-	}
 };
 
 /** The shipped policies, but core repairs as often as the rounds break, and is sure of it sooner. */
@@ -303,7 +226,7 @@ export const runPartitionRounds = async (options: {
 		await log.read();
 		const counts = countsOf(soak, partitions);
 		await mesh.stop();
-		return { rounds: options.rounds, kinds, ...counts, ...(await lanesOf(mesh)) };
+		return { rounds: options.rounds, kinds, ...counts, ...(await lanesOf(mesh, NODES)) };
 	} finally {
 		await Promise.all(islands.map((island) => island.stop()));
 		await mesh.remove();

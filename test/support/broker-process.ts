@@ -11,17 +11,21 @@ export class BrokerProcess {
 	readonly folder = mkdtempSync(join(tmpdir(), "orion-broker-"));
 	port = 0;
 	readonly #command: readonly string[];
+	readonly #within: readonly string[];
 	#process: ChildProcess | undefined;
 	said = "";
 
-	/** `command`: as `orion broker add` printed it. */
-	constructor(command: string) {
+	/** `command`: as `orion broker add` printed it; `within`: a command that starts another one elsewhere on this host. */
+	constructor(command: string, within: readonly string[] = []) {
+		this.#within = within;
 		this.#command = command.split(" ").slice(1);
 	}
 
 	async start(): Promise<void> {
 		this.port ||= await freePort();
-		const child = spawn(process.execPath, [ORION, ...this.#command, "--data", this.folder, "--mqtt-port", String(this.port), "--json"], { stdio: "pipe" });
+		const place = ["--data", this.folder, "--mqtt-port", String(this.port)];
+		const [program = "", ...args] = [...this.#within, process.execPath, ORION, ...this.#command, ...place, "--json"];
+		const child = spawn(program, args, { stdio: "pipe" });
 		this.#process = child;
 		child.stderr.on("data", (chunk: Buffer) => {
 			this.said = (this.said + chunk.toString()).slice(-4_000);

@@ -63,6 +63,7 @@ export class TestMesh {
 	readonly httpPort: number;
 	readonly #args: readonly string[];
 	readonly #verb: "up" | "core";
+	readonly #within: readonly string[];
 	#process: ChildProcess | undefined;
 	#exit: Promise<number | null> = Promise.resolve(null);
 	readyMs = 0;
@@ -72,19 +73,20 @@ export class TestMesh {
 	parts: { readonly part: string; readonly detail: string; readonly ms: number }[] = [];
 	stderr = "";
 
-	private constructor(folder: string, mqttPort: number, httpPort: number, args: readonly string[], verb: "up" | "core") {
+	private constructor(folder: string, mqttPort: number, httpPort: number, args: readonly string[], verb: "up" | "core", within: readonly string[]) {
 		this.#verb = verb;
+		this.#within = within;
 		this.folder = folder;
 		this.mqttPort = mqttPort;
 		this.httpPort = httpPort;
 		this.#args = args;
 	}
 
-	/** A mesh that is not started yet; `config` is the text of its orion.yaml. */
-	static async make(config = "", args: readonly string[] = [], verb: "up" | "core" = "up"): Promise<TestMesh> {
+	/** A mesh that is not started yet; `config` is the text of its orion.yaml, `within` a command that starts another one elsewhere on this host. */
+	static async make(config = "", args: readonly string[] = [], verb: "up" | "core" = "up", within: readonly string[] = []): Promise<TestMesh> {
 		const folder = mkdtempSync(join(tmpdir(), "orion-test-"));
 		writeFileSync(join(folder, "orion.yaml"), config);
-		return new TestMesh(folder, await freePort(), await freePort(), args, verb);
+		return new TestMesh(folder, await freePort(), await freePort(), args, verb, within);
 	}
 
 	get data(): string {
@@ -103,7 +105,9 @@ export class TestMesh {
 	/** Starts it and resolves when it says that it is ready. */
 	async start(more: readonly string[] = []): Promise<void> {
 		const ports = ["--mqtt-port", String(this.mqttPort), "--http-port", String(this.httpPort)];
-		const args = [
+		const [program = "", ...args] = [
+			...this.#within,
+			process.execPath,
 			...AS_STARTED,
 			ORION,
 			this.#verb,
@@ -116,7 +120,7 @@ export class TestMesh {
 			...this.#args,
 			...more,
 		];
-		const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], cwd: this.folder });
+		const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: this.folder });
 		this.#process = child;
 		this.parts = [];
 		child.stderr.on("data", (chunk: Buffer) => {
@@ -194,9 +198,11 @@ export class TestMesh {
 export const runOrion = (
 	args: readonly string[],
 	environment: NodeJS.ProcessEnv = {},
+	within: readonly string[] = [],
 ): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> =>
 	new Promise((resolve) => {
-		const child = spawn(process.execPath, [ORION, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
+		const [program = "", ...rest] = [...within, process.execPath, ORION, ...args];
+		const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
 		let out = "";
 		let err = "";
 		child.stdout.on("data", (chunk: Buffer) => {

@@ -13,11 +13,18 @@ export class TestRedis {
 	port = 0;
 	#process: ChildProcess | undefined;
 	#arguments: readonly string[] = [];
+	#within: readonly string[] = [];
 	#client: RedisConnection | undefined;
 
 	/** With the settings that are asked of it, unless others are given. */
-	static async start(...more: string[]): Promise<TestRedis> {
+	static start(...more: string[]): Promise<TestRedis> {
+		return TestRedis.startWithin([], ...more);
+	}
+
+	/** `within`: a command that starts another one elsewhere on this host. */
+	static async startWithin(within: readonly string[], ...more: string[]): Promise<TestRedis> {
 		const redis = new TestRedis();
+		redis.#within = within;
 		redis.#arguments = more;
 		redis.port = await freePort();
 		await redis.start();
@@ -47,7 +54,8 @@ export class TestRedis {
 			"--bind",
 			"127.0.0.1",
 		];
-		this.#process = spawn(command, ["--port", String(this.port), "--dir", this.folder, ...settings, ...this.#arguments], { env, stdio: "pipe" });
+		const [program = "", ...args] = [...this.#within, command, "--port", String(this.port), "--dir", this.folder, ...settings, ...this.#arguments];
+		this.#process = spawn(program, args, { env, stdio: "pipe" });
 		const started = this.#process;
 		await new Promise<void>((resolve, reject) => {
 			let said = "";
