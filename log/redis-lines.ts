@@ -94,9 +94,14 @@ export class BrokerLines {
 		});
 	}
 
-	/** True while a spool may still hold what is missing here: then nothing that is missing is given up. */
-	isBehind(): boolean {
-		return this.view().some(({ state, lag }) => state !== "here" || lag > 0);
+	/** Up to when no spool held anything that is missing here, ms of `now`; -Infinity while one is silent, behind, or was never heard. */
+	spoolsEmptyMs(): number {
+		const { now, cursor } = this.#options;
+		return Math.min(
+			...[...this.#lines.values()].map(({ broker, epoch, head, heardMs }) =>
+				epoch === undefined || heardMs === undefined || now() - heardMs > SILENT_AFTER_MS || head > cursor(broker, epoch) ? Number.NEGATIVE_INFINITY : heardMs,
+			),
+		);
 	}
 
 	/** The broker that holds this node's connection now. */

@@ -65,7 +65,7 @@ export class Elsewhere {
 	/** `local`: the broker beside core, where there is one. */
 	start(local: Broker | undefined): void {
 		this.#local = local;
-		this.#options.core.show({ brokers: () => this.#lines.view() });
+		this.#options.core.show({ brokers: this.#lines });
 		this.#lines.start();
 	}
 

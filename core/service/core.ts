@@ -202,7 +202,7 @@ const deskOf = (parts: Parts): CoreDesk => {
 			data: options.data,
 			host: options.host,
 			...(parts.outside.redis === undefined ? {} : { redis: parts.outside.redis() }),
-			...(parts.outside.brokers === undefined ? {} : { brokers: parts.outside.brokers() }),
+			...(parts.outside.brokers === undefined ? {} : { brokers: parts.outside.brokers.view() }),
 		}),
 		state: () => shell.state,
 		live: () =>
@@ -285,10 +285,10 @@ const presenceWatchOf = ({ options: { world }, journal, shell, live }: Parts, li
 const roundsOf = (parts: Parts, publish: BrokerLink): Rounds => {
 	const { options, journal, shell, intake, live, key, term, stops } = parts;
 	const { mesh, instance, log, world } = options;
-	const mayStillCome = () => parts.outside.brokers?.().some(({ state, lag }) => state !== "here" || lag > 0) ?? false;
+	const spoolsEmptyMs = () => parts.outside.brokers?.spoolsEmptyMs() ?? Number.POSITIVE_INFINITY;
 	const state = () => shell.state;
 	const onBeacon = options.onBeacon ?? (() => undefined);
-	return new Rounds({ onBeacon, mesh, instance, log, journal, intake, live, key, term, publish, world, state, mayStillCome, stops: () => stops.listed() });
+	return new Rounds({ onBeacon, mesh, instance, log, journal, intake, live, key, term, publish, world, state, spoolsEmptyMs, stops: () => stops.listed() });
 };
 
 const dispatcherOf = ({ options, journal, shell, live, key, term, audit }: Parts, delivery: BrokerLink): Dispatcher => {

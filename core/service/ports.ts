@@ -94,7 +94,11 @@ export interface BrokerView {
 /** What parts outside of core show in its status. */
 export interface Outside {
 	readonly redis?: () => CopyView;
-	readonly brokers?: () => readonly BrokerView[];
+	readonly brokers?: {
+		view(): readonly BrokerView[];
+		/** Up to when none of them held anything that is missing here, ms of core's clock; -Infinity while one is silent, behind, or was never heard. */
+		spoolsEmptyMs(): number;
+	};
 }
 
 export interface CoreInfo {

@@ -34,8 +34,8 @@ export interface RoundsOptions {
 	readonly publish: Publish;
 	readonly world: World;
 	readonly state: () => EngineState;
-	/** True while a broker elsewhere may still hold what is missing: then no hole is given up. */
-	readonly mayStillCome: () => boolean;
+	/** Up to when no broker elsewhere held anything that is missing here, ms; -Infinity while one of them may hold it: then no hole is given up. */
+	readonly spoolsEmptyMs: () => number;
 	/** Stops and releases that their nodes may have missed. */
 	readonly stops: () => Pick<CoreBeacon, "latched" | "stops" | "releases">;
 	/** A beacon was signed and handed over: what core is for goes on. */
@@ -148,7 +148,8 @@ export class Rounds {
 		const newestOf = new Map<string, number>();
 		for (const mark of log.lanes()) newestOf.set(mark.source, Math.max(newestOf.get(mark.source) ?? 0, sessionCounter(mark.session)));
 		const open = new Set<string>();
-		if (this.#options.mayStillCome()) {
+		const spoolsEmptyMs = this.#options.spoolsEmptyMs();
+		if (spoolsEmptyMs === Number.NEGATIVE_INFINITY) {
 			this.#seen.clear();
 			return;
 		}
@@ -159,7 +160,9 @@ export class Rounds {
 			this.#seen.set(id, seen);
 			const ended = sessionCounter(gap.session) < (newestOf.get(gap.source) ?? 0);
 			// A resend of an ended session may still be on its way: a few rounds of grace.
-			if (now - seen.sinceMs < (ended ? 5 * EVERY_MS : GAP_AFTER_MS)) continue;
+			const dueMs = seen.sinceMs + (ended ? 5 * EVERY_MS : GAP_AFTER_MS);
+			// Who was heard before that may have taken it since, and be cut off although nobody knows it yet.
+			if (now < dueMs || spoolsEmptyMs < dueMs) continue;
 			await journal.note("/core/intake", "dev.orion.log.gap.v1", { ...gap, why: ended ? "session-ended" : "timed-out" });
 			log.closeGap(gap);
 		}

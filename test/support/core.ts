@@ -26,6 +26,7 @@ export interface CoreProcessOptions {
 	readonly publish?: Publish;
 	readonly step?: typeof step;
 	readonly audit?: DispatcherOptions["audit"];
+	readonly spoolsEmptyMs?: () => number;
 }
 
 /** Signs nothing: shows what was signed by whom. What it gives has the form of a signed text, and the same content gives the same text. */
@@ -91,7 +92,7 @@ export class CoreProcess {
 			publish,
 			world,
 			state,
-			mayStillCome: () => false,
+			spoolsEmptyMs: options.spoolsEmptyMs ?? (() => Number.POSITIVE_INFINITY),
 			stops: () => ({ latched: [] }),
 			onBeacon: () => undefined,
 		});

@@ -8,7 +8,7 @@ import { settle, VirtualHost } from "../../support/world.ts";
 
 const LATER = "2.00112233445566aa";
 
-const opened = async () => {
+const opened = async (change: { readonly spoolsEmptyMs?: () => number } = {}) => {
 	const host = new VirtualHost();
 	const disk = new VirtualDisk({ now: () => host.time.nowMs });
 	const said: { topic: string; text: string; retain: boolean }[] = [];
@@ -18,7 +18,7 @@ const opened = async () => {
 			return Promise.resolve();
 		},
 	};
-	const core = new CoreProcess({ host, disk, publish });
+	const core = new CoreProcess({ host, disk, publish, ...change });
 	await core.start();
 	core.rounds.start();
 	await host.time.advance(0);
@@ -95,6 +95,30 @@ describe("holes (LOSS-5)", () => {
 		await core.accept(alert(1, LATER));
 		await host.time.advance(8_000);
 		expect(await gaps()).toMatchObject([{ fromSeq: 2, toSeq: 2, why: "session-ended" }]);
+	});
+
+	test.each([
+		["session-ended", 5_000],
+		["timed-out", 60_000],
+	])("LOSS-56: %s, it is none before every broker elsewhere has said later than that that core has all of its spool", async (why, graceMs) => {
+		let emptyMs = Number.NEGATIVE_INFINITY;
+		const { host, core, gaps } = await opened({ spoolsEmptyMs: () => emptyMs });
+		for (const seq of [1, 3]) await core.accept(alert(seq));
+		if (why === "session-ended") await core.accept(alert(1, LATER));
+		await host.time.advance(3_600_000);
+		expect(await gaps()).toEqual([]);
+		// Heard, and heard no more: what it took afterwards nobody knows.
+		const heardMs = host.time.nowMs;
+		emptyMs = heardMs;
+		await host.time.advance(2 * graceMs);
+		expect(await gaps()).toEqual([]);
+		// The hole is seen in the round after it was heard: its time is over a second later.
+		emptyMs = heardMs + graceMs;
+		await host.time.advance(2_000);
+		expect(await gaps()).toEqual([]);
+		emptyMs = heardMs + graceMs + 1_000;
+		await host.time.advance(2_000);
+		expect(await gaps()).toMatchObject([{ fromSeq: 2, toSeq: 2, why }]);
 	});
 
 	test("a disk that is slower than a round makes no fact twice", async () => {
