@@ -90,7 +90,7 @@ ${markdown(
 	mover.rules.map((rule) => [`\`${rule.id}\``, rule.says, rule.in, grace(rule.grace), rule.action, clears(rule)]),
 )}
 
-\`inhibit\`: it cannot be armed or resumed. \`hold\`: freezes, outputs on. \`settle\`: sits down, then off. \`fault\` and \`cut\`: outputs off at
+\`warn\`: it is said, and nothing more. \`inhibit\`: it cannot be armed or resumed. \`hold\`: freezes, outputs on. \`settle\`: sits down, then off. \`fault\` and \`cut\`: outputs off at
 once, latched. A row for \`energised\` only inhibits while outputs are off; one for \`unpowered\` does not count while they are on.
 
 ${markdown(

@@ -60,7 +60,7 @@ export const drawRobot = (state: RobotState): readonly string[] => {
 		`walked   ${state.travelled.pathMm} mm`,
 		`heading  ${state.travelled.headingDegrees} degrees`,
 		`board    ${state.board}, ${state.driver.fault ?? state.driver.state}`,
-		"",
+		`warning  ${state.warnings[0]?.says ?? "none"}`,
 		"1-6 feet that carry, o raised",
 	];
 	const above = fromAbove(state);

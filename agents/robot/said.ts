@@ -28,6 +28,8 @@ const PARTS: Readonly<Record<keyof RobotState, (value: unknown) => boolean>> = {
 	cause: isTextOrNull,
 	causeRow: (value) => value === null || (typeof value === "string" && ROW.test(value)),
 	inForce: (value) => Array.isArray(value) && value.every(isText),
+	warnings: (value) =>
+		Array.isArray(value) && value.every((one) => isFields(one) && typeof one["row"] === "string" && ROW.test(one["row"]) && isText(one["says"])),
 	armEpoch: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 	tick: isNumber,
 	lease: (value) => value === null || (isFields(value) && isText(value["holder"]) && isNumber(value["leftMs"])),

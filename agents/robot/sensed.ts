@@ -36,12 +36,19 @@ const filtered = (before: number | undefined, raw: number | undefined, elapsedMs
 	return before + (raw - before) * Math.min(1, elapsedMs / BATTERY_FILTER_MS);
 };
 
+/** Servos without power drop it, a computer without power does too: the weaker pack counts. */
+const weaker = (one: number | undefined, other: number | undefined): number | undefined => {
+	if (one === undefined || other === undefined) return one ?? other;
+	return Math.min(one, other);
+};
+
 export const sense = (plan: RobotPlan, before: Sensed, driver: DriverStatus, isForward: boolean, elapsedMs: number): Sensed => {
 	const { sensors } = driver;
 	const servoMv = filtered(before.servoMv, sensors?.servoMv, elapsedMs);
 	const boardMv = filtered(before.boardMv, sensors?.boardMv, elapsedMs);
 	const tiltDegrees = sensors?.accelMg === undefined ? undefined : tiltOf(sensors.accelMg);
 	const rangeMm = sensors?.rangeMm;
+	const packMv = weaker(servoMv, boardMv);
 	const { batteryMv } = plan;
 	return {
 		servoMv,
@@ -52,9 +59,10 @@ export const sense = (plan: RobotPlan, before: Sensed, driver: DriverStatus, isF
 			"driver-error": driver.kind === "fault" && driver.fault !== "board-reset",
 			"board-reset": driver.kind === "fault" && driver.fault === "board-reset",
 			tilt: tiltDegrees !== undefined && tiltDegrees > TILT_DEGREES_MAX,
-			"battery-empty": below(servoMv, batteryMv.cut, before.causes["battery-empty"]),
-			"battery-low": below(servoMv, batteryMv.sit, before.causes["battery-low"]),
-			"battery-weak": below(servoMv, batteryMv.armMin, before.causes["battery-weak"]),
+			"battery-empty": below(packMv, batteryMv.cut, before.causes["battery-empty"]),
+			"battery-low": below(packMv, batteryMv.sit, before.causes["battery-low"]),
+			"battery-weak": below(packMv, batteryMv.armMin, before.causes["battery-weak"]),
+			"battery-warn": below(packMv, batteryMv.warn, before.causes["battery-warn"]),
 			obstacle: isForward && rangeMm !== undefined && rangeMm < RANGE_MM_MIN,
 		},
 	};

@@ -1,6 +1,7 @@
 // Decides what a line to the actuator asks for, and what the actuator says of itself.
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
+import type { MoverRule } from "../../edge/machines/safe-stop-rules.ts";
 import type { MoverKind } from "../../edge/machines/safe-stop-state.ts";
 import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
 import { postureNow } from "../../firmware-bridge/body/motion.ts";
@@ -17,6 +18,11 @@ export type RobotRequest =
 	/** By a person here, or by what the agent's latch holds; null takes it back. */
 	| { readonly verb: "order"; readonly source: "person" | "node"; readonly order: "stop" | "cut" | null };
 
+export interface RobotWarning {
+	readonly row: string;
+	readonly says: string;
+}
+
 export interface RobotState {
 	readonly schema: "orion.robot/1";
 	readonly model: string;
@@ -27,6 +33,8 @@ export interface RobotState {
 	readonly cause: string | null;
 	readonly causeRow: string | null;
 	readonly inForce: readonly string[];
+	/** Those of the rows in force that only warn: by name, and in words. */
+	readonly warnings: readonly RobotWarning[];
 	readonly armEpoch: number;
 	/** Its clock: what a renewal echoes. */
 	readonly tick: number;
@@ -130,10 +138,14 @@ const bodyOf = ({ xMm, yMm, rollDegrees, pitchDegrees, yawDegrees }: BodyPose): 
 	yawDegrees: Math.round(yawDegrees),
 });
 
-export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver, says: (row: string) => string): RobotState => {
+/** What a row means to a person. */
+export const sayRow = (rules: readonly MoverRule[], row: string): string => rules.find(({ id }) => id === row)?.says ?? row;
+
+export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver, rules: readonly MoverRule[]): RobotState => {
 	const { mover, motion, sensed } = loop;
 	const status = driver.status();
 	const posture = postureNow(motion);
+	const inForce = rules.filter(({ id }) => mover.causes[id]?.inForce === true);
 	const rounded = (value: number | undefined, digits = 0): number | null => (value === undefined ? null : Number(value.toFixed(digits)));
 	return {
 		schema: "orion.robot/1",
@@ -141,11 +153,10 @@ export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver
 		simulated: status.simulated,
 		board: status.board,
 		state: mover.kind,
-		cause: mover.cause === undefined ? null : says(mover.cause),
+		cause: mover.cause === undefined ? null : sayRow(rules, mover.cause),
 		causeRow: mover.cause ?? null,
-		inForce: Object.entries(mover.causes)
-			.filter(([, cause]) => cause.inForce)
-			.map(([row]) => says(row)),
+		inForce: inForce.map(({ says }) => says),
+		warnings: inForce.filter(({ action }) => action === "warn").map(({ id, says }) => ({ row: id, says })),
 		armEpoch: mover.armEpoch,
 		tick: mover.at,
 		lease: mover.lease === undefined ? null : { holder: mover.lease.holder, leftMs: Math.max(0, Math.round(mover.lease.until - mover.at)) },

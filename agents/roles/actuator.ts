@@ -16,7 +16,7 @@ import { openSerialLine } from "../../firmware-bridge/drivers/serial-line.ts";
 import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { RobotDesk } from "../robot/desk.ts";
 import { ActuatorLoop, type KeptArming, TURN_MS } from "../robot/loop.ts";
-import { stateOf } from "../robot/words.ts";
+import { sayRow, stateOf } from "../robot/words.ts";
 import { keptFiles } from "./kept-files.ts";
 
 export interface ActuatorOptions {
@@ -134,7 +134,6 @@ export const startActuator = async ({ folder, policy, driver, note, onTurn }: Ac
 export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }: OpenActuatorOptions): Promise<Actuator> => {
 	const files = await keptFiles(folder);
 	const found = await readArming(files);
-	const says = (row: string): string => rules.rules.find(({ id }) => id === row)?.says ?? row;
 	let desk: RobotDesk | undefined;
 	const loop: ActuatorLoop = new ActuatorLoop({
 		plan,
@@ -144,7 +143,7 @@ export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }
 		found,
 		keep: keeper(files),
 		onKind: ({ kind, cause }) => {
-			note("robot", { state: kind, simulated: driver.status().simulated, ...(cause === undefined ? {} : { cause: says(cause) }) });
+			note("robot", { state: kind, simulated: driver.status().simulated, ...(cause === undefined ? {} : { cause: sayRow(rules.rules, cause) }) });
 			// What it finds at its start it says before anybody can ask.
 			desk?.tellWatchers();
 		},
@@ -153,7 +152,7 @@ export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }
 	const opened = new RobotDesk({
 		plan,
 		loop,
-		state: () => stateOf(plan, loop, driver, says),
+		state: () => stateOf(plan, loop, driver, rules.rules),
 		found: await readOrder(files),
 		keep: (order) => {
 			const failed = (): void => note("robot-order-not-kept", { order: order ?? "none" });

@@ -3820,7 +3820,7 @@ id: string
 /**
  * what is so
  */
-cause: ("cut" | "stop" | "found-armed" | "driver-error" | "board-reset" | "tilt" | "battery-empty" | "battery-low" | "battery-weak" | "rise-late" | "lease-over" | "link-silent" | "loop-late" | "obstacle" | "not-sitting")
+cause: ("cut" | "stop" | "found-armed" | "driver-error" | "board-reset" | "tilt" | "battery-empty" | "battery-low" | "battery-weak" | "battery-warn" | "rise-late" | "lease-over" | "link-silent" | "loop-late" | "obstacle" | "not-sitting")
 /**
  * where it does more than inhibit
  */
@@ -3832,7 +3832,7 @@ grace: string
 /**
  * what it does
  */
-action: ("inhibit" | "hold" | "settle" | "fault" | "cut")
+action: ("warn" | "inhibit" | "hold" | "settle" | "fault" | "cut")
 /**
  * what lets it go on: the cause being gone, a release, a person at the node
  */

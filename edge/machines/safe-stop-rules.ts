@@ -11,6 +11,7 @@ export type Cause =
 	| "battery-empty"
 	| "battery-low"
 	| "battery-weak"
+	| "battery-warn"
 	| "rise-late"
 	| "lease-over"
 	| "link-silent"
@@ -19,7 +20,7 @@ export type Cause =
 	| "not-sitting";
 
 /** In the order of gravity. */
-export const STOP_ACTIONS = ["inhibit", "hold", "settle", "fault", "cut"] as const;
+export const STOP_ACTIONS = ["warn", "inhibit", "hold", "settle", "fault", "cut"] as const;
 export type StopAction = (typeof STOP_ACTIONS)[number];
 
 export interface MoverRule {

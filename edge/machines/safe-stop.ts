@@ -44,6 +44,7 @@ const obey = (state: Mover, rule: MoverRule): MoverStep | undefined => {
 			return UPWARD.includes(kind) || kind === "hold" ? stopBy(state, "settling", rule) : undefined;
 		case "hold":
 			return UPWARD.includes(kind) ? stopBy(state, "hold", rule) : undefined;
+		case "warn":
 		case "inhibit":
 			return undefined;
 	}
@@ -87,8 +88,9 @@ const silentSince = (causes: Causes, rules: MoverRules, state: Mover): Causes =>
 	return after;
 };
 
-/** Any row in force is in the way of going on. */
-const hindering = ({ rules }: MoverRules, state: Mover): MoverRule | undefined => inForce(rules, state.causes, isEnergised(state))[0];
+/** Any row in force is in the way of going on, except one that only warns. */
+const hindering = ({ rules }: MoverRules, state: Mover): MoverRule | undefined =>
+	inForce(rules, state.causes, isEnergised(state)).find(({ action }) => action !== "warn");
 
 /** Present causes first: whatever is asked at the same moment is asked of the state that they leave. */
 const recompute = (rules: MoverRules, state: Mover, late: boolean): MoverStep => {

@@ -12,6 +12,8 @@ export interface TwinFaults {
 	readonly stuck: readonly { readonly leg: number; readonly joint: JointName }[];
 	/** Without load. */
 	readonly batteryMv: number;
+	/** Of the other pack. */
+	readonly boardMv: number;
 	/** Pushed over by this much. */
 	readonly tiltDegrees: number;
 	readonly rangeMm: number | undefined;
@@ -33,7 +35,7 @@ export interface Twin {
 	readonly sagMv: number;
 }
 
-export const SOUND: TwinFaults = { stuck: [], batteryMv: 8_100, tiltDegrees: 0, rangeMm: 800 };
+export const SOUND: TwinFaults = { stuck: [], batteryMv: 8_100, boardMv: 7_900, tiltDegrees: 0, rangeMm: 800 };
 
 const SERVO_DEGREES_PER_SECOND = 353;
 const CONTACT_MM = 2;
@@ -148,7 +150,7 @@ export const senseTwin = (twin: Twin, faults: TwinFaults): Omit<BoardSensors, "k
 	const tilt = radians(twin.hasFallen ? FALLEN_DEGREES : faults.tiltDegrees);
 	return {
 		servoMv: Math.round(faults.batteryMv - twin.drainedMv - twin.sagMv),
-		boardMv: 5_000,
+		boardMv: faults.boardMv,
 		accelMg: [Math.round(GRAVITY_MG * Math.sin(tilt)), 0, Math.round(GRAVITY_MG * Math.cos(tilt))],
 		gyroDeciDps: [0, 0, 0],
 		...(faults.rangeMm === undefined ? {} : { rangeMm: faults.rangeMm }),

@@ -21,6 +21,7 @@ const STATE = {
 	cause: null,
 	causeRow: null,
 	inForce: [],
+	warnings: [],
 	armEpoch: 7,
 	tick: 50_000,
 	lease: null,

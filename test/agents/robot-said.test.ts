@@ -14,6 +14,7 @@ const STATE: RobotState = {
 	cause: null,
 	causeRow: null,
 	inForce: [],
+	warnings: [],
 	armEpoch: 7,
 	tick: 50_000,
 	lease: null,
@@ -29,15 +30,26 @@ const STATE: RobotState = {
 	feet: [],
 };
 
-const rig = async (): Promise<{ time: VirtualTime; hexapod: HexapodCapability; poses: unknown[]; changes: unknown[]; start: () => Promise<void> }> => {
+interface Rig {
+	readonly time: VirtualTime;
+	readonly hexapod: HexapodCapability;
+	readonly poses: unknown[];
+	readonly changes: unknown[];
+	readonly alerts: { readonly type: string; readonly data: unknown }[];
+	readonly start: () => Promise<void>;
+}
+
+const rig = async (): Promise<Rig> => {
 	const time = new VirtualTime();
 	const hexapod = hexapodCapability();
 	const poses: unknown[] = [];
 	const changes: unknown[] = [];
+	const alerts: { readonly type: string; readonly data: unknown }[] = [];
 	const start = (): Promise<void> =>
 		hexapod.start({
-			emit: (_type, data) => {
-				changes.push(data);
+			emit: (type, data) => {
+				if (type === "dev.orion.hexapod.changed.v1") changes.push(data);
+				else alerts.push({ type, data });
 				return Promise.resolve();
 			},
 			measure: (_type, data) => void poses.push(data),
@@ -45,7 +57,7 @@ const rig = async (): Promise<{ time: VirtualTime; hexapod: HexapodCapability; p
 			timers: time,
 			note: () => undefined,
 		});
-	return { time, hexapod, poses, changes, start };
+	return { time, hexapod, poses, changes, alerts, start };
 };
 
 test("TELL-46 a pose every 100 ms however often it speaks, and each state once, with what was before and why", async () => {
@@ -91,4 +103,31 @@ test("TELL-46 what was heard before the mesh is there is said at the start, and 
 	await hexapod.stop("agent-stop");
 	hexapod.hear({ ...STATE, state: "cut" });
 	expect(changes).toHaveLength(3);
+});
+
+test("TELL-57 a battery that wants charging is an alert once, and its end is told once; what an agent before this one said may be over", async () => {
+	const { hexapod, alerts, start } = await rig();
+	const warned: RobotState = { ...STATE, servoMv: 6_950, boardMv: 7_900, warnings: [{ row: "battery-warn", says: "a battery wants charging" }] };
+	await start();
+	expect(alerts).toEqual([]);
+	hexapod.hear(STATE);
+	expect(alerts).toEqual([{ type: "dev.orion.alert.resolved.v1", data: { name: "battery-warn" } }]);
+	for (let said = 0; said < 10; said += 1) hexapod.hear(warned);
+	const firing = {
+		name: "battery-warn",
+		severity: "warning",
+		summary: "a battery wants charging (simulated)",
+		labels: { model: "fnk0052", servoMv: "6950", boardMv: "7900", simulated: "true" },
+	};
+	expect(alerts.slice(1)).toEqual([{ type: "dev.orion.alert.firing.v1", data: firing }]);
+	expect(checkContract("alert.firing", firing).ok).toBe(true);
+	// Fell silent, and is back as it was: nothing is new.
+	hexapod.hear(undefined);
+	hexapod.hear(warned);
+	expect(alerts).toHaveLength(2);
+	await hexapod.announce();
+	expect(alerts.slice(2)).toEqual([{ type: "dev.orion.alert.firing.v1", data: firing }]);
+	hexapod.hear({ ...STATE, simulated: false });
+	hexapod.hear({ ...STATE, simulated: false });
+	expect(alerts.slice(3)).toEqual([{ type: "dev.orion.alert.resolved.v1", data: { name: "battery-warn" } }]);
 });

@@ -75,7 +75,7 @@ export const faultsOfStep = (rules: MoverRules, before: Mover, input: MoverInput
 		if (UPWARD.includes(after.kind)) must(STOP_ACTIONS.indexOf(rule.action) < STOP_ACTIONS.indexOf("hold"), `${rule.id} is in force and it is ${after.kind}`);
 		if (rule.action === "cut") must(after.kind === "cut", `${rule.id} is in force and it is ${after.kind}`);
 		if (rule.action === "settle") must(after.kind !== "hold", `${rule.id} is in force and it holds`);
-		must(!after.arming, `${rule.id} is in force and it is being armed`);
+		must(rule.action === "warn" || !after.arming, `${rule.id} is in force and it is being armed`);
 	}
 	for (const rule of rules.rules)
 		if (rule.graceMs === 0 && after.seen.some((cause) => cause === rule.cause))

@@ -13,6 +13,7 @@ const SMALL: MoverRules = {
 	timing: { loopLateAfterMs: 2, linkGoodForMs: 1, riseWithinMs: 2, holdForMs: 2, settleWithinMs: 2, leaseMaxMs: 2 },
 	rules: [
 		{ id: "obstacle", cause: "obstacle", in: "energised", graceMs: 1, action: "hold", clears: "itself", clearAfterMs: 2, says: "" },
+		{ id: "near", cause: "obstacle", in: "any", graceMs: 0, action: "warn", clears: "itself", clearAfterMs: 0, says: "" },
 		{ id: "cut", cause: "cut", in: "any", graceMs: 0, action: "cut", clears: "presence", clearAfterMs: 0, says: "" },
 		{ id: "stop", cause: "stop", in: "any", graceMs: 0, action: "settle", clears: "release", clearAfterMs: 0, says: "" },
 		{ id: "tilt", cause: "tilt", in: "energised", graceMs: 1, action: "fault", clears: "presence", clearAfterMs: 1, says: "" },
@@ -263,9 +264,30 @@ describe("HARM-53 with the rows that ship", () => {
 		["battery-low", "settling settle"],
 		["obstacle", "hold freeze"],
 		["battery-weak", "moving"],
+		["battery-warn", "moving"],
 		["not-sitting", "moving"],
 	] as const)("while it moves, %s: %s", (cause, expected) => {
 		expect(linesOf(moving(), [1, (at) => ({ kind: "seen", cause, present: true, at })])).toEqual([expected]);
+	});
+	test("HARM-163 what only warns is in the way of nothing: it is in force, and it is armed, resumed and moved all the same", () => {
+		const warned = stepMover(MOVER_RULES, bootMover(instant(1_000), 0), { kind: "seen", cause: "battery-warn", present: true, at: instant(1_000) }).state;
+		const run = (script: readonly (readonly [number, Asked])[]): Mover =>
+			script.reduce((state, [pauseMs, ask]) => stepMover(MOVER_RULES, state, ask(state, instant(state.at + pauseMs))).state, warned);
+		const up = run(UP);
+		expect(up).toMatchObject({ kind: "moving", causes: { "battery-warn": { inForce: true } } });
+		const obstacle =
+			(present: boolean) =>
+			(at: Instant): MoverInput => ({ kind: "seen", cause: "obstacle", present, at });
+		const heard = (at: Instant): MoverInput => ({ kind: "heard", at });
+		const said = linesOf(
+			up,
+			[20, obstacle(true)],
+			[20, obstacle(false)],
+			...ticks(30),
+			[0, heard],
+			[0, (at) => ({ kind: "resume", armEpoch: up.armEpoch + 1, at })],
+		);
+		expect([said[0], said.at(-1)]).toEqual(["hold freeze", "armed"]);
 	});
 	test("the gravest counts when several come at once", () => {
 		const from = stepMover(MOVER_RULES, moving(), { kind: "seen", cause: "obstacle", present: true, at: instant(0) }).state;
