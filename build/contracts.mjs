@@ -30,6 +30,7 @@ const FILE_FAMILIES = [
 	"config.orion",
 	"config.broker",
 	"config.node",
+	"kept.rehearsal",
 	"kept.services",
 ];
 const WIRE_FAMILIES = [

@@ -2034,6 +2034,67 @@ value?: number
 }
 
 /**
+ * robot-rehearsal.json: which steps of its rehearsal a robot passed, each bound to the programs and the configuration that it was passed with, and the trims that a person set.
+ */
+export interface KeptRehearsal {
+/**
+ * format
+ */
+schema: "orion.robot-rehearsal/1"
+/**
+ * degrees added to each joint beyond what the robot's policy file says: leg 1 coxa, femur, tibia, leg 2 coxa, ...
+ */
+trimDegrees: number[]
+/**
+ * oldest first
+ */
+records: {
+/**
+ * number of the step
+ */
+step: number
+/**
+ * how it ended
+ */
+outcome: ("passed" | "failed" | "aborted")
+/**
+ * on a calculated robot or an emulated board: it unlocks nothing real
+ */
+simulated: boolean
+/**
+ * first eight bytes of the hash of the leg board's sources, as the board said; null: no leg board
+ */
+firmware: (string | null)
+/**
+ * first eight bytes of the hash of the linux-guard's sources, as it said; null: no guard
+ */
+guard: (string | null)
+/**
+ * digest of the robot's plan, without the trims of this file
+ */
+robot: string
+/**
+ * digest of the robot's plan with the trims of this file
+ */
+configuration: string
+/**
+ * wall time of its end; no decision depends on it
+ */
+at: string
+/**
+ * by name, with the unit in it
+ */
+measured: {
+[k: string]: number
+}
+/**
+ * why it did not pass, or what the person confirmed
+ */
+said: string
+}[]
+}
+
+/**
  * services.json: what a node knows of the processes that it supervises, across its own restarts.
  */
 export interface KeptServices {
@@ -4376,6 +4437,7 @@ export interface Contracts {
 	"incident.reopened": IncidentReopened;
 	"incident.resolved": IncidentResolved;
 	"incident.updated": IncidentUpdated;
+	"kept.rehearsal": KeptRehearsal;
 	"kept.services": KeptServices;
 	"lease.end": LeaseEnd;
 	"lease.ended": LeaseEnded;

@@ -41,6 +41,7 @@ export const incidentOpened: ValidateFunction;
 export const incidentReopened: ValidateFunction;
 export const incidentResolved: ValidateFunction;
 export const incidentUpdated: ValidateFunction;
+export const keptRehearsal: ValidateFunction;
 export const keptServices: ValidateFunction;
 export const leaseEnd: ValidateFunction;
 export const leaseEnded: ValidateFunction;

@@ -220,6 +220,7 @@ describe("contractOf", () => {
 		"config.broker",
 		"config.node",
 		"config.orion",
+		"kept.rehearsal",
 		"kept.services",
 		"policy.limits",
 		"node.watermark",

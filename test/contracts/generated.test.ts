@@ -64,6 +64,7 @@ describe("generated files", () => {
 			"core.beacon",
 			"core.bundle",
 			"envelope",
+			"kept.rehearsal",
 			"kept.services",
 			"lease.end",
 			"lease.open",
@@ -106,6 +107,7 @@ const COUNTED =
 
 /** Numbers that stand in a table which says the unit once for all that is in it, or that have none; each with its reason. */
 const NO_UNIT_OF_THEIR_OWN: Readonly<Record<string, string>> = {
+	"kept.rehearsal/records/*/step": "the number of a step, no quantity",
 	"policy.robot/linksMm/coxa": "the name of a leg's part; its table says mm",
 	"policy.robot/linksMm/femur": "the name of a leg's part; its table says mm",
 	"policy.robot/linksMm/tibia": "the name of a leg's part; its table says mm",
