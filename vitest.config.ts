@@ -3,6 +3,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const SETUP = ["test/support/seed.ts"];
+/** Needs an image that npm's registry has and a clone has not: `npm run test:firmata`. */
+const FIRMATA = ["test/firmata/**/*.test.ts"];
 const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts", "test/browser/**/*.test.ts", "test/fuzz/**/*.test.ts"];
 const THOROUGH = [
 	"test/agents/agent-process.test.ts",
@@ -27,8 +29,9 @@ export default defineConfig({
 		// One for each core: the default leaves one core to whoever watches, which is half of a small machine.
 		maxWorkers: availableParallelism(),
 		projects: [
-			{ test: { name: "unit", setupFiles: SETUP, include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH], testTimeout: 30_000 } },
+			{ test: { name: "unit", setupFiles: SETUP, include: ["test/**/*.test.ts"], exclude: [...SYSTEM, ...THOROUGH, ...FIRMATA], testTimeout: 30_000 } },
 			{ test: { name: "thorough", setupFiles: SETUP, include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },
+			{ test: { name: "firmata", setupFiles: SETUP, include: FIRMATA, testTimeout: 120_000 } },
 			{
 				test: {
 					name: "system",
