@@ -18,6 +18,8 @@ const PEERS = {
 	// Two ends of a serial line that no hardware is needed for.
 	socat: { packages: ["socat", "libwrap0", "libnsl2", "libtirpc3", "libssl3"], program: "usr/bin/socat" },
 	avrdude: { packages: ["avrdude", "libftdi1", "libhidapi-libusb0", "libusb-0.1-4", "libusb-1.0-0", "libelf1"], program: "usr/bin/avrdude" },
+	// A library of another emulator: its headers are what is looked for.
+	"libsimavr-dev": { packages: ["libsimavr-dev", "libsimavr2", "libelf1"], program: "usr/include/simavr/sim_avr.h" },
 	chromium: {
 		// What else it needs depends on what the host has: apt is asked.
 		packages: ["chromium", "fonts-dejavu-core"],
