@@ -6,6 +6,7 @@ import { isoTime } from "../contracts/time.ts";
 import { decideApprovals } from "./approvals/approvals.ts";
 import { foldChat } from "./approvals/chat.ts";
 import { foldApprovals } from "./approvals/fold.ts";
+import { decideLevelAsks, foldLevelAsks } from "./approvals/level-asks.ts";
 import { decideUndo } from "./approvals/undo.ts";
 import { decideDecisions, foldDecisions } from "./brain/brain.ts";
 import { decideAllowances, foldAllowances } from "./commander/allowance.ts";
@@ -65,6 +66,7 @@ const FOLDS = [
 	foldDecisions,
 	foldApprovals,
 	foldChat,
+	foldLevelAsks,
 	foldRuns,
 	foldAllowances,
 	foldAudit,
@@ -79,6 +81,7 @@ const decideParts = (state: EngineState, record: Recorded): readonly Draft[] => 
 	...decideIncidents(state, record, (symptom) => incidentId(record.envelope.id, symptom)),
 	...decideDecisions(state, record),
 	...decideApprovals(state, record),
+	...decideLevelAsks(state, record),
 	...decideUndo(state, record),
 	...decideRuns(state, record),
 	...decideAllowances(state, record),

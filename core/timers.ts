@@ -1,6 +1,7 @@
 // Decides when time itself may change something next, so that core writes a clock record then and not all the time.
 import { approvalTimers } from "./approvals/approvals.ts";
 import { askingTimers } from "./approvals/asking.ts";
+import { levelAskTimers } from "./approvals/level-asks.ts";
 import { actionRule } from "./policy.ts";
 import { type EngineState, openIncidents } from "./state.ts";
 
@@ -52,7 +53,7 @@ function* allowanceTimers(state: EngineState): Iterable<number> {
 /** Engine time of the earliest timer that is still ahead; undefined if only a new event can change anything. */
 export const nextTimerMs = (state: EngineState): number | undefined => {
 	let earliest: number | undefined;
-	for (const timers of [symptomTimers(state), actionTimers(state), guardTimers(state), approvalTimers(state), allowanceTimers(state)]) {
+	for (const timers of [symptomTimers(state), actionTimers(state), guardTimers(state), approvalTimers(state), levelAskTimers(state), allowanceTimers(state)]) {
 		for (const at of timers) if (at > state.clock.engineMs && (earliest === undefined || at < earliest)) earliest = at;
 	}
 	return earliest;

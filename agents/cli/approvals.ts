@@ -38,6 +38,9 @@ const endOf = (row: Row): string | undefined => {
 const outcomeOf = ({ outcome }: Row): string | undefined =>
 	outcome === undefined ? undefined : `${outcome.action} ${outcome.end}${outcome.undone === undefined ? "" : `, then ${outcome.undone}`}`;
 
+/** Where the rest of the story stands: an ask for a level belongs to no incident. */
+const storyOf = ({ kind, incident }: Row): string => (kind === "level" ? "orion logs --type level" : `orion why ${incident}`);
+
 const cardOf = (session: Session, row: Row, now: string): string => {
 	const { paint, width } = session;
 	const left = row.status === "open" ? `${sayDuration(row.decideInMs)} left to decide` : STATUS_SAYS[row.status];
@@ -55,7 +58,7 @@ const cardOf = (session: Session, row: Row, now: string): string => {
 		],
 		["seen by", row.seen.length === 0 ? undefined : row.seen.map(plain).join(", ")],
 		["answer", endOf(row) === undefined ? undefined : plain(endOf(row) ?? "")],
-		["refused", row.refusedAnswers === 0 ? undefined : `${row.refusedAnswers} answers counted for nothing; see: orion why ${row.incident}`],
+		["refused", row.refusedAnswers === 0 ? undefined : `${row.refusedAnswers} answers counted for nothing; see: ${storyOf(row)}`],
 		["led to", outcomeOf(row)],
 		["bound to", paint.dim(`${row.boundHash.slice(0, SHOWN_HASH)}…`)],
 	];
@@ -124,7 +127,7 @@ export const showApproval = async (session: Session, id: string): Promise<number
 		return 0;
 	}
 	const { paint } = session;
-	const next = row.status === "open" ? `orion approve ${row.approval}    or: orion deny ${row.approval} -m why` : `orion why ${row.incident}`;
+	const next = row.status === "open" ? `orion approve ${row.approval}    or: orion deny ${row.approval} -m why` : storyOf(row);
 	session.say(`${cardOf(session, row, row.at)}\n\n${paint.dim("next:")} ${next}`);
 	return 0;
 };
@@ -146,7 +149,7 @@ const send = (session: Session, mesh: MeshClient, verdict: string, row: Approval
 	);
 
 /** What has to be typed: the thing itself, so that nobody types it by habit. */
-const wordOf = ({ args, node }: Row): string => plain(String(args["service"] ?? node));
+const wordOf = ({ kind, args, node }: Row): string => plain(String((kind === "level" ? args["level"] : args["service"]) ?? node));
 
 export const approve = async (session: Session, id: string, options: Answering): Promise<number> => {
 	const { host, paint } = session;
@@ -165,11 +168,9 @@ export const approve = async (session: Session, id: string, options: Answering):
 		}
 	}
 	const answered = await send(session, mesh, "approve", row, options.message);
+	const done = answered.kind === "level" ? "; it is so now" : ` runs now as ${answered.outcome?.action ?? "an action"}`;
 	if (session.json) session.print(answered);
-	else
-		session.say(
-			`\n${paint.green("approved")}: ${plain(answered.plan)} runs now as ${answered.outcome?.action ?? "an action"}; see: orion why ${answered.incident}`,
-		);
+	else session.say(`\n${paint.green("approved")}: ${plain(answered.plan)}${done}; see: ${storyOf(answered)}`);
 	return 0;
 };
 
@@ -178,7 +179,7 @@ export const deny = async (session: Session, id: string, options: Answering): Pr
 	const row = await look(session, mesh, id);
 	const answered = await send(session, mesh, "deny", row, options.message);
 	if (session.json) session.print(answered);
-	else session.say(`${session.paint.red("denied")}: ${plain(answered.plan)} is not done; see: orion why ${answered.incident}`);
+	else session.say(`${session.paint.red("denied")}: ${plain(answered.plan)} is not done; see: ${storyOf(answered)}`);
 	return 0;
 };
 

@@ -51,7 +51,6 @@ export const openTelegram = async (core: Core, world: World, settings: Settings,
 		threads: new Threads({ desk, pause: () => setImmediate() }),
 		seen: () => ({ info: desk.info(), state: desk.state(), live: desk.live(), known: desk.nodes(), notices: desk.notices(), wallMs: world.clock.wall() }),
 		engineMs: () => core.engineMs(),
-		answerLevel: (answered, set) => core.answerLevel(answered, set),
 		record: (type, data) => core.record("/core/telegram", type, data),
 		notice: (text) => core.notice("telegram", text === undefined ? undefined : { severity: "warning", text }),
 	});

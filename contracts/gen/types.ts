@@ -2466,7 +2466,7 @@ ask: string
 /**
  * how it ended
  */
-end: ("approved" | "denied" | "expired" | "void")
+end: ("approved" | "denied" | "expired" | "void" | "revoked")
 /**
  * who answered
  */
@@ -2475,6 +2475,10 @@ by?: string
  * where
  */
 via?: string
+/**
+ * why
+ */
+why?: string
 }
 
 /**

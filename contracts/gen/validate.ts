@@ -217,7 +217,7 @@ export const KNOWN_FIELDS: Readonly<Record<keyof Contracts, readonly string[]>> 
 	"lease.open": ["v","mesh","node","session","lease","armEpoch","tick","ttlMs","holder","holderKey","purpose","bounds"],
 	"lease.opened": ["lease","node","holder","purpose","armEpoch","bounds","via"],
 	"lease.renew": ["v","mesh","node","session","lease","armEpoch","tick","number","motion"],
-	"level.answered": ["ask","end","by","via"],
+	"level.answered": ["ask","end","by","via","why"],
 	"level.asked": ["ask","level","before","by","via","decideWithinMs"],
 	"level.set": ["level","by","why"],
 	"log.gap": ["source","session","lane","fromSeq","toSeq","why"],

@@ -1,16 +1,24 @@
 // Decides whether an answer counts for anything: bound to what was shown, in time, and to a question that still stands.
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { sayDuration } from "../../contracts/time.ts";
-import type { Approval } from "../state.ts";
-import { isLive, isStronger, next, type Refusal } from "./machine.ts";
+import { type ApprovalStatus, isLive, isStronger, next, type Refusal } from "./machine.ts";
 
 export type Answer = RecordTypes["dev.orion.approval.decided.v1"];
+
+/** A question, as far as an answer to it is judged. */
+interface Question {
+	readonly status: ApprovalStatus;
+	readonly asked: { readonly boundHash: string; readonly decideByEngineMs: number; readonly decideWithinMs: number };
+	readonly answer?: Pick<Answer, "verdict"> | undefined;
+	readonly by?: string;
+	readonly why?: string;
+}
 
 /** Only core's own doors speak for persons: a node that says yes is a forger. */
 export const isFromPerson = (source: string): boolean => source === "/core/operator" || source === "/core/telegram";
 
 /** Why an answer counts for nothing; undefined: it counts. Deadlines come before everything that a person may have meant. */
-export const refusalOf = (approval: Approval | undefined, answer: Answer, engineMs: number): Refusal | undefined => {
+export const refusalOf = (approval: Question | undefined, answer: Answer, engineMs: number): Refusal | undefined => {
 	if (approval === undefined) return "unknown";
 	const { status, asked, answer: before } = approval;
 	if (isLive(status)) {
@@ -26,7 +34,7 @@ export const refusalOf = (approval: Approval | undefined, answer: Answer, engine
 	return typeof to === "object" ? to.refused : undefined;
 };
 
-export const saysRefusal = (refusal: Refusal, approval: Approval | undefined): string => {
+export const saysRefusal = (refusal: Refusal, approval: Question | undefined): string => {
 	switch (refusal) {
 		case "late":
 			return approval === undefined ? "its time is over" : `it had to be decided within ${sayDuration(approval.asked.decideWithinMs)}`;

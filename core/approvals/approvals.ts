@@ -9,6 +9,7 @@ import { type Draft, draft, type Recorded } from "../record.ts";
 import { type Approval, type EngineState, rowOf } from "../state.ts";
 import { isFromPerson, refusalOf, saysRefusal } from "./answers.ts";
 import { askingGuard, timesOf } from "./asking.ts";
+import { levelAskOf } from "./level-asks.ts";
 import { type Happening, isLive, type Refusal, settled } from "./machine.ts";
 
 const PART = "approvals";
@@ -86,8 +87,8 @@ const settle = (state: EngineState, approval: Approval): readonly Draft[] => {
 const settleAll = (state: EngineState): readonly Draft[] => Object.values(state.approvals).flatMap((approval) => settle(state, approval));
 
 const onAnswer = (state: EngineState, envelope: Envelope<"dev.orion.approval.decided.v1">, position: number): readonly Draft[] => {
-	if (!isFromPerson(envelope.source)) return [];
 	const { approval: id, verdict, by, via } = envelope.data;
+	if (!isFromPerson(envelope.source) || levelAskOf(state, id) !== undefined) return [];
 	const approval = rowOf(state.approvals, id);
 	// Kept with the question: it counted. A no counts at once; a yes only when time has moved on.
 	if (approval !== undefined && approval.answer?.position === position) return verdict === "approve" ? [] : settle(state, approval);

@@ -39,18 +39,29 @@ export interface Approval {
 	readonly undo?: { readonly id: string; readonly end?: string };
 }
 
-/** An ask for a higher level that came by a chat. */
+/** An ask for a higher level that came by a chat; it ends as every other question does. */
 export interface LevelAsk {
 	readonly id: string;
+	readonly status: ApprovalStatus;
 	readonly level: Level;
+	/** The level when it was asked: any other one makes it void. */
 	readonly before: Level;
-	readonly by: string;
-	readonly decideWithinMs: number;
+	readonly asker: string;
+	/** What an answer is bound to, and until when it may come. */
+	readonly asked: { readonly boundHash: string; readonly decideByEngineMs: number; readonly decideWithinMs: number };
 	readonly askedMs: number;
 	readonly askedWallMs: number;
-	readonly end?: RecordTypes["dev.orion.level.answered.v1"]["end"];
-	readonly endedBy?: string;
-	readonly endedWallMs?: number;
+	readonly seen: readonly string[];
+	readonly refusals: number;
+	/** As above. */
+	readonly answer?: Approval["answer"];
+	readonly unsure: boolean;
+	readonly closedMs?: number;
+	readonly closedWallMs?: number;
+	readonly by?: string;
+	readonly via?: string;
+	readonly why?: string;
+	readonly tookMs?: number;
 }
 
 export interface ChatFacts {

@@ -132,7 +132,8 @@ export const foldAllowances = (state: EngineState, { envelope, position }: Recor
 		}
 		case "dev.orion.level.set.v1":
 		case "dev.orion.policy.activated.v1":
-			return { ...state, bundlePosition: position };
+			// A level that an approved ask raised has its cause's position: its own is not known before it is on disk.
+			return { ...state, bundlePosition: envelope.causeposition ?? position };
 		case "dev.orion.node.removed.v1":
 			return { ...state, bundlePosition: position, allowances: without(state.allowances, envelope.data.node) };
 		default:

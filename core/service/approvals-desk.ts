@@ -2,7 +2,7 @@
 import type { RecordTypes } from "../../contracts/envelope.ts";
 import { type Fault, fail, fault } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
-import type { Approval, EngineState } from "../state.ts";
+import type { Approval, EngineState, LevelAsk } from "../state.ts";
 import { type Journal, noteOnce } from "./journal.ts";
 import type { ApprovalAnswer, ApprovalDesk } from "./ports.ts";
 import type { World } from "./world.ts";
@@ -26,9 +26,12 @@ const ANSWER_RECORDS_MAX = 256;
 
 const sourceOf = (via: ApprovalAnswer["via"]): string => (via === "telegram" ? "/core/telegram" : "/core/operator");
 
+/** Everything that a person is or was asked. */
+export const questionsOf = (state: EngineState): readonly (Approval | LevelAsk)[] => [...Object.values(state.approvals), ...(state.chat?.levelAsks ?? [])];
+
 /** Named by its id or the beginning of it. Faults: NOT_FOUND, AMBIGUOUS. */
-export const findApproval = (state: EngineState, named: string): Result<Approval> => {
-	const meant = Object.values(state.approvals).filter(({ id }) => id === named || (named !== "" && id.startsWith(named)));
+export const findApproval = (state: EngineState, named: string): Result<Approval | LevelAsk> => {
+	const meant = questionsOf(state).filter(({ id }) => id === named || (named !== "" && id.startsWith(named)));
 	const [first, second] = meant;
 	if (first === undefined) return fail("NOT_FOUND", { what: "question", id: named, detail: "See: orion approvals --all" });
 	return second === undefined ? ok(first) : fail("AMBIGUOUS", { id: named, candidates: meant.map(({ id }) => id).join(", ") });
@@ -66,19 +69,21 @@ const decide = async (parts: Parts, answer: ApprovalAnswer, id: string | undefin
 		? journal.note(source, type, data, approval)
 		: noteOnce(journal, { id, source, type, subject: approval, mesh, data }));
 	await idle();
-	for (let look = 0; look < LOOKS_MAX && state().approvals[approval]?.status === "answered"; look++) {
+	const statusNow = (): Approval["status"] | undefined => questionsOf(state()).find(({ id: each }) => each === approval)?.status;
+	for (let look = 0; look < LOOKS_MAX && statusNow() === "answered"; look++) {
 		await new Promise<void>((resolve) => world.timers.after(LOOK_EVERY_MS, resolve));
 		await idle();
 	}
 	const refused = position === undefined ? undefined : await refusalOf(parts, position);
 	if (refused !== undefined) return { ok: false, fault: faultOf(refused) };
-	return ok({ approval, status: state().approvals[approval]?.status ?? "void", position: position ?? 0 });
+	return ok({ approval, status: statusNow() ?? "void", position: position ?? 0 });
 };
 
 const undo = async (parts: Parts, order: RecordTypes["dev.orion.approval.undone.v1"]): ReturnType<ApprovalDesk["undoApproval"]> => {
 	const found = findApproval(parts.state(), order.approval);
 	if (!found.ok) return found;
 	const { id: approval } = found.value;
+	if ("level" in found.value) return fail("USAGE", { detail: `a level is taken back by setting another one: orion level ${found.value.before}` });
 	const position = await parts.journal.note(sourceOf(order.via), "dev.orion.approval.undone.v1", { ...order, approval }, approval);
 	await parts.idle();
 	const refused = await refusalOf(parts, position);

@@ -26,7 +26,6 @@ import { startRecords } from "./start-records.ts";
 import { Stops } from "./stops.ts";
 import { bySomebody, judgeSubmitted, POST_EVENTS, submit } from "./submitted.ts";
 import { Tally } from "./tally.ts";
-import { levelRecords } from "./telegram/level-asks.ts";
 import { noteRefusal, type TurnedAway } from "./turned-away.ts";
 import type { World } from "./world.ts";
 
@@ -90,8 +89,6 @@ export interface Core {
 	engineMs(): number;
 	/** A record of one of core's own parts; resolves when it is durable and decided on. */
 	record<T extends RecordType>(source: `/core/${string}`, type: T, data: RecordTypes[T]): Promise<void>;
-	/** The end of an ask for a level that came by chat, with the level that was approved: in one batch. Resolves as above. */
-	answerLevel(answered: RecordTypes["dev.orion.level.answered.v1"], set?: RecordTypes["dev.orion.level.set.v1"]): Promise<void>;
 	/** Somebody was turned away at the door: said to the operator, the newest few of them. */
 	refused(refusal: TurnedAway): void;
 	/** What a part outside of core has to tell the operator; undefined: nothing any more. */
@@ -351,10 +348,6 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 		engineMs: () => shell.engineMs(),
 		record: async (source, type, data) => {
 			await journal.note(source, type, data);
-			await shell.idle();
-		},
-		answerLevel: async (answered, set) => {
-			await journal.append(levelRecords(options.mesh, options.world.clock.wall(), answered, set).map((envelope) => ({ envelope })));
 			await shell.idle();
 		},
 		notice: (about, notice) => (notice === undefined ? notices.delete(about) : notices.set(about, notice)),

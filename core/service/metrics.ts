@@ -1,6 +1,7 @@
 // Decides what monitoring reads: the text that Prometheus understands, from what the desk knows, with labels that stay bounded.
 import { isLive } from "../approvals/machine.ts";
 import { openIncidents } from "../state.ts";
+import { questionsOf } from "./approvals-desk.ts";
 import type { Counts, Histogram, Tally } from "./tally.ts";
 import { LEVELS, nodeRows, SEVERITIES, type Seen } from "./views.ts";
 
@@ -88,7 +89,7 @@ const nodeFamilies = (seen: Seen): readonly string[] => {
 
 const approvalFamilies = ({ state }: Seen, { approvals, approvalWaits }: Tally): readonly string[] => [
 	...family("orion_approvals_pending", "gauge", "Questions that wait for a person.", [
-		{ value: Object.values(state.approvals).filter(({ status }) => isLive(status)).length },
+		{ value: questionsOf(state).filter(({ status }) => isLive(status)).length },
 	]),
 	...family(
 		"orion_approval_outcomes_total",

@@ -1,6 +1,9 @@
 // Decides what people are shown of questions: the open ones with the time that is left, those that ended, and what answering was like so far.
+import { LEVEL_EXECUTE_WITHIN_MS } from "../approvals/level-asks.ts";
 import { isLive } from "../approvals/machine.ts";
-import type { Approval } from "../state.ts";
+import type { Level, Risk } from "../policy.ts";
+import type { Approval, LevelAsk } from "../state.ts";
+import { questionsOf } from "./approvals-desk.ts";
 import type { Seen } from "./views.ts";
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();
@@ -12,48 +15,94 @@ const outcomeOf = ({ action, undo }: Approval) => {
 	return { outcome: { action: action.id, end: action.end ?? "under-way", ...(undone === undefined ? {} : { undone }) } };
 };
 
-const approvalRow = ({ state, wallMs }: Seen, approval: Approval) => {
-	const { id, asked, status, title, askedWallMs, closedWallMs, by, via, why: said, tookMs } = approval;
-	const { clock } = state;
+/** What is so of each question, whatever it asks. */
+const standing = ({ state: { clock }, wallMs }: Seen, question: Approval | LevelAsk) => {
+	const { id, asked, status, askedWallMs, closedWallMs, by, via, why: said, tookMs, seen, refusals } = question;
 	// Since the newest clock record as the wall says: for people, who decide nothing by a millisecond.
 	const engineMs = clock.engineMs + Math.max(0, wallMs - clock.wallMs);
 	const isOpen = isLive(status);
 	return {
 		approval: id,
 		status: isOpen ? ("open" as const) : status,
+		boundHash: asked.boundHash,
+		askedAt: iso(askedWallMs),
+		decideInMs: isOpen ? Math.max(0, asked.decideByEngineMs - engineMs) : 0,
+		seen,
+		refusedAnswers: refusals,
+		...(by === undefined ? {} : { by }),
+		...(via === undefined ? {} : { via }),
+		...(said === undefined ? {} : { said }),
+		...(closedWallMs === undefined ? {} : { decidedAt: iso(closedWallMs) }),
+		...(tookMs === undefined ? {} : { tookMs }),
+	};
+};
+
+const actionRow = (seen: Seen, approval: Approval) => {
+	const { asked, title } = approval;
+	return {
+		...standing(seen, approval),
+		kind: "action" as const,
 		incident: asked.incident,
 		title,
 		node: asked.node,
 		name: asked.name,
 		args: asked.args,
 		targets: asked.targets,
-		risk: asked.risk,
+		risk: asked.risk as Risk | "LEVEL",
 		plan: asked.plan,
 		why: asked.why,
 		blast: asked.blast,
 		undo: asked.undo,
 		undoSays: asked.undoSays,
 		evidence: asked.evidence,
-		boundHash: asked.boundHash,
 		times: asked.times,
-		askedAt: iso(askedWallMs),
 		decideBy: asked.decideBy,
-		decideInMs: isOpen ? Math.max(0, asked.decideByEngineMs - engineMs) : 0,
 		executeBy: iso(Date.parse(asked.decideBy) + asked.executeWithinMs),
 		executeWithinMs: asked.executeWithinMs,
-		seen: approval.seen,
-		refusedAnswers: approval.refusals,
-		...(by === undefined ? {} : { by }),
-		...(via === undefined ? {} : { via }),
-		...(said === undefined ? {} : { said }),
-		...(closedWallMs === undefined ? {} : { decidedAt: iso(closedWallMs) }),
-		...(tookMs === undefined ? {} : { tookMs }),
 		...outcomeOf(approval),
 	};
 };
 
+export type ApprovalRow = Omit<ReturnType<typeof actionRow>, "kind"> & { readonly kind: "action" | "level" };
+
+const LEVEL_DOES: Readonly<Record<Level, string>> = {
+	N0: "observes and executes nothing",
+	N2: "runs SAFE actions by itself",
+	N3: "runs SAFE actions by itself, and RISKY ones after an admin's approval",
+};
+
+/** An ask for a higher level, in the words of every other question. It belongs to no incident. */
+const levelRow = (seen: Seen, ask: LevelAsk): ApprovalRow => {
+	const { level, before, asker, status, asked, askedWallMs } = ask;
+	const decideByWallMs = askedWallMs + asked.decideWithinMs;
+	return {
+		...standing(seen, ask),
+		kind: "level",
+		incident: "",
+		title: `${asker} asks for level ${level}`,
+		node: "the whole mesh",
+		name: "level",
+		args: { level },
+		targets: ["the whole mesh"],
+		risk: "LEVEL",
+		plan: `raise the level from ${before} to ${level}: from then on the mesh ${LEVEL_DOES[level]}`,
+		why: `${asker} asked for it in a chat`,
+		blast: "every node and every open incident, which is decided again",
+		undo: "left-as-found",
+		undoSays: `set it again: orion level ${before}, or /level ${before} in the chat`,
+		evidence: [],
+		times: 1,
+		decideBy: iso(decideByWallMs),
+		executeBy: iso(decideByWallMs + LEVEL_EXECUTE_WITHIN_MS),
+		executeWithinMs: LEVEL_EXECUTE_WITHIN_MS,
+		...(status === "approved" ? { outcome: { action: "level", end: "verified" } } : {}),
+	};
+};
+
+const approvalRow = (seen: Seen, question: Approval | LevelAsk): ApprovalRow => ("level" in question ? levelRow(seen, question) : actionRow(seen, question));
+
 /** Open ones first, the most pressing before the others; then the newest end first. Equal ones by id, so that a page can go on after any row. */
-const inOrder = (left: Approval, right: Approval): number =>
+const inOrder = (left: Approval | LevelAsk, right: Approval | LevelAsk): number =>
 	Number(isLive(right.status)) - Number(isLive(left.status)) ||
 	(isLive(left.status) ? left.asked.decideByEngineMs - right.asked.decideByEngineMs : (right.closedMs ?? 0) - (left.closedMs ?? 0)) ||
 	(left.id < right.id ? -1 : 1);
@@ -66,7 +115,7 @@ export interface ApprovalsQuery {
 }
 
 export const approvalsView = (seen: Seen, { status, limit, after }: ApprovalsQuery) => {
-	const matching = Object.values(seen.state.approvals)
+	const matching = questionsOf(seen.state)
 		.filter((approval) => status === "all" || isLive(approval.status))
 		.sort(inOrder);
 	const begin = after === undefined ? 0 : matching.findIndex(({ id }) => id === after) + 1;
@@ -81,7 +130,7 @@ export const approvalsView = (seen: Seen, { status, limit, after }: ApprovalsQue
 	};
 };
 
-export const approvalView = (seen: Seen, approval: Approval) => ({ ...answer(seen, "orion.approval/1"), ...approvalRow(seen, approval) });
+export const approvalView = (seen: Seen, approval: Approval | LevelAsk) => ({ ...answer(seen, "orion.approval/1"), ...approvalRow(seen, approval) });
 
 const middle = (sorted: readonly number[], part: number): number | undefined => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 
@@ -93,7 +142,7 @@ const counted = (names: readonly string[]): Readonly<Record<string, number>> => 
 
 /** What answering was like, over the questions that are still kept. */
 export const approvalHistoryView = (seen: Seen) => {
-	const all = Object.values(seen.state.approvals);
+	const all = questionsOf(seen.state);
 	const over = all.filter(({ status }) => !isLive(status));
 	const answered = over.filter(({ by }) => by !== undefined);
 	const tookMs = answered.map((approval) => approval.tookMs ?? 0).sort((left, right) => left - right);

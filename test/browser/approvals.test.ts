@@ -91,3 +91,47 @@ describe("a question of the engine", () => {
 		expect(await page.getByRole("button", { name: "Approve process.stop on host" }).count()).toBe(0);
 	});
 });
+
+describe("an ask for a higher level that came by a chat", () => {
+	const levelAsked = async (): Promise<{ readonly page: Page; readonly world: DeskWorld }> => {
+		const world = worldNow();
+		world.node("host", ["web"]);
+		world.level("N2");
+		world.tick(1_000);
+		const data = { ask: "apr-00112233aabb", level: "N3", before: "N2", by: "telegram:4711 Anna", via: "telegram", decideWithinMs: 600_000 } as const;
+		world.input("/core/telegram", "dev.orion.level.asked.v1", data);
+		const api = await servePage(world);
+		opened.push(api);
+		const { page } = await browser.look({ size: PHONE });
+		await page.goto(await linkTo(`http://127.0.0.1:${api.port}`, TOKEN));
+		await isLive(page);
+		await page.getByRole("article", { name: "level N3 on the whole mesh waits for you" }).waitFor();
+		return { page, world };
+	};
+
+	test("TELL-48: waits on the page as well; two taps raise the level, once, and the page says by whom", async () => {
+		const { page, world } = await levelAsked();
+		const text = await page.textContent("#approvals");
+		expect(text).toContain("telegram:4711 Anna asks for level N3");
+		expect(text).toContain("raise the level from N2 to N3");
+		await shoot(page, "approval-level-phone-light");
+		await page.getByRole("button", { name: "Approve level N3 on the whole mesh" }).click();
+		expect(world.state.level).toBe("N2");
+		await page.getByRole("button", { name: "Yes, set level N3" }).click();
+		await expect.poll(() => page.textContent("#approvals")).toContain("level N3 on the whole mesh: approved by lars (page)");
+		expect(world.state.level).toBe("N3");
+		expect(recorded(world, "level.answered")).toEqual([{ ask: "apr-00112233aabb", end: "approved", by: "lars", via: "page" }]);
+	});
+
+	test("TELL-48: answered in the chat while its dialog is open: the dialog goes, and nothing else is done", async () => {
+		const { page, world } = await levelAsked();
+		await page.getByRole("button", { name: "Approve level N3 on the whole mesh" }).click();
+		await page.getByRole("dialog").waitFor();
+		const data = { approval: "apr-00112233aabb", verdict: "deny", by: "telegram:4711 Anna", via: "telegram" } as const;
+		const boundHash = world.state.chat?.levelAsks[0]?.asked.boundHash ?? "";
+		world.input("/core/telegram", "dev.orion.approval.decided.v1", { ...data, boundHash });
+		await page.getByRole("dialog").waitFor({ state: "hidden" });
+		await expect.poll(() => page.textContent("#approvals")).toContain("denied: nothing was done by telegram:4711 Anna (telegram)");
+		expect(world.state.level).toBe("N2");
+	});
+});

@@ -28,6 +28,19 @@ const asking = async () => {
 	return { world, id, ran, types, run: api.run };
 };
 
+/** A mesh at N2 with an ask for N3 that came by a chat. */
+const askedForN3 = async () => {
+	const world = new DeskWorld();
+	world.level("N2");
+	world.tick(1_000);
+	const id = "apr-00112233aabb";
+	const data = { ask: id, level: "N3", before: "N2", by: "telegram:4711 Anna", via: "telegram", decideWithinMs: 600_000 } as const;
+	world.input("/core/telegram", "dev.orion.level.asked.v1", data);
+	const api = await apiOver(world);
+	apis.push(api);
+	return { world, id, run: api.run };
+};
+
 const typing = (word: string) => ({ inIsTty: true, askLine: async () => word });
 
 describe("orion approve", () => {
@@ -131,5 +144,30 @@ describe("orion approvals", () => {
 		const { code, out, err } = await run([...args, "--json"]);
 		expect([code, err]).toEqual([0, ""]);
 		expectGolden(`${name}.shape.txt`, shapeOf(JSON.parse(out)));
+	});
+});
+
+describe("an ask for a higher level that came by a chat", () => {
+	test("TELL-48: is listed with the others, shown whole, and approved by typing the level", async () => {
+		const { world, id, run } = await askedForN3();
+		const listed = await run(["approvals"], { outIsTty: true, columns: 100, env: { NO_COLOR: "1" } });
+		expect(listed.out).toContain(`orion approve ${id}`);
+		expect(listed.out).toContain("raise the level from N2 to N3");
+		expect((await run(["approve", "apr-0011"], typing("yes"))).code).toBe(1);
+		expect(world.state.level).toBe("N2");
+		const { code, out, err } = await run(["approve", "apr-0011"], { ...typing("N3"), outIsTty: true, columns: 80, env: { NO_COLOR: "1" } });
+		expect([code, err]).toEqual([0, ""]);
+		expectGolden("approve-level.card.txt", out.replace(/sha256:[0-9a-f]{16}/, "sha256:0123456789abcdef"));
+		expect(world.state.level).toBe("N3");
+		expect((await run(["approve", id, "--yes"])).code).toBe(5);
+	});
+	test("TELL-48: denied in words and as JSON; the level stays", async () => {
+		const { world, id, run } = await askedForN3();
+		const { code, out } = await run(["deny", id, "-m", "not tonight", "--json"]);
+		expect(code).toBe(0);
+		expect(JSON.parse(out)).toMatchObject({ schema: "orion.approval/1", kind: "level", status: "denied", said: "not tonight" });
+		expect((await run(["approve", id, "--yes"])).code).toBe(6);
+		expect(world.state.level).toBe("N2");
+		expect((await run(["approvals", "undo", id])).code).toBe(2);
 	});
 });

@@ -169,10 +169,12 @@ test("TELL-45: the history counts what was refused in a chat, by reason, and wha
 	expect((await ask("/state/approvals/history")).body).toMatchObject({ refusedAnswers: 0, refusedInChat: { stranger: 9, forged: 1 } });
 });
 
-test("TELL-44: an ask for a level is in the state with its first end only", async () => {
-	const { world } = await asking("a");
+/** A mesh at N2 with an ask for N3 that came by a chat. */
+const askingForN3 = async () => {
+	const mesh = await asking("a");
 	const id = "apr-00112233aabb";
-	world.input("/core/telegram", "dev.orion.level.asked.v1", {
+	mesh.world.level("N2");
+	mesh.world.input("/core/telegram", "dev.orion.level.asked.v1", {
 		ask: id,
 		level: "N3",
 		before: "N2",
@@ -180,10 +182,76 @@ test("TELL-44: an ask for a level is in the state with its first end only", asyn
 		via: "telegram",
 		decideWithinMs: 600_000,
 	});
+	return { ...mesh, id };
+};
+
+describe("an ask for a higher level", () => {
+	test("TELL-47: is listed like every other, and an approve that is bound to what was shown raises the level, once", async () => {
+		const { world, ask, rows, records, id } = await askingForN3();
+		world.tick(60_000);
+		const row = (await rows()).find(({ approval }) => approval === id);
+		expect(row).toMatchObject({
+			kind: "level",
+			status: "open",
+			risk: "LEVEL",
+			args: { level: "N3" },
+			incident: "",
+			title: "telegram:1 Anna asks for level N3",
+			decideInMs: 540_000,
+			seen: [],
+			refusedAnswers: 0,
+		});
+		expect(String(row?.["plan"])).toContain("raise the level from N2 to N3");
+		expect((await ask(`/approvals/${id}/seen`, { by: "anna", via: "page" })).status).toBe(200);
+		expect((await ask(`/approvals/${id}/approve`, { by: "anna" })).status).toBe(400);
+		expect(await ask(`/approvals/${id}/approve`, { by: "anna", boundHash: `sha256:${"0".repeat(64)}` })).toMatchObject({
+			status: 409,
+			body: { error: { code: "APPROVAL_REFUSED", reason: "foreign-hash" } },
+		});
+		expect(world.state.level).toBe("N2");
+		const boundHash = String(row?.["boundHash"]);
+		const answered = await ask(`/approvals/${id}/approve`, { boundHash, by: "anna", via: "page", why: "I am here" });
+		expect(answered).toMatchObject({
+			status: 200,
+			body: { status: "approved", by: "anna", via: "page", said: "I am here", seen: ["anna (page)"], refusedAnswers: 1 },
+		});
+		expect(world.state.level).toBe("N3");
+		expect(records("level.answered")).toEqual([{ ask: id, end: "approved", by: "anna", via: "page", why: "I am here" }]);
+		expect(await ask(`/approvals/${id}/approve`, { boundHash, by: "bert" })).toMatchObject({ status: 409, body: { error: { reason: "used" } } });
+		expect(records("level.set").filter(({ why }) => String(why).includes(id))).toHaveLength(1);
+		expect(await ask(`/approvals/${id}/undo`, { by: "anna" })).toMatchObject({ status: 400 });
+		expect((await ask("/state/approvals/history")).body).toMatchObject({ ends: { approved: 1 }, people: [{ by: "anna", answers: { approved: 1 } }] });
+	});
+
+	test("TELL-47: denied, taken back, expired or void elsewhere: one end, and the level stays as it is", async () => {
+		const denied = await askingForN3();
+		expect(await denied.ask(`/approvals/${denied.id.slice(0, 8)}/deny`, { by: "anna", why: "not tonight" })).toMatchObject({
+			status: 200,
+			body: { kind: "level", status: "denied", by: "anna", via: "cli", said: "not tonight" },
+		});
+		const revoked = await askingForN3();
+		expect((await revoked.ask(`/approvals/${revoked.id}/revoke`, { by: "anna" })).body).toMatchObject({ status: "revoked" });
+		const expired = await askingForN3();
+		expired.world.tick(600_001);
+		expect((await expired.ask(`/state/approvals/${expired.id}`)).body).toMatchObject({ status: "expired", decideInMs: 0 });
+		const drifted = await askingForN3();
+		drifted.world.level("N0");
+		expect((await drifted.ask(`/state/approvals/${drifted.id}`)).body).toMatchObject({
+			status: "void",
+			said: "the level is N0 now, and was N2 when it was asked",
+		});
+		for (const { records, world } of [denied, revoked, expired, drifted]) {
+			expect(records("level.answered")).toHaveLength(1);
+			expect(world.state.level).not.toBe("N3");
+		}
+	});
+});
+
+test("TELL-44: records from before core itself ended an ask for a level are folded with their first end only; a node ends none", async () => {
+	const { world, id } = await askingForN3();
 	world.input("/nodes/pi-1", "dev.orion.level.answered.v1", { ask: id, end: "approved" });
-	expect(world.state.chat?.levelAsks).toMatchObject([{ id, level: "N3", before: "N2" }]);
-	expect(world.state.chat?.levelAsks[0]).not.toHaveProperty("end");
+	expect(world.state.chat?.levelAsks).toMatchObject([{ id, level: "N3", before: "N2", status: "open" }]);
 	world.input("/core/telegram", "dev.orion.level.answered.v1", { ask: id, end: "denied", by: "telegram:1 Anna", via: "telegram" });
 	world.input("/core/telegram", "dev.orion.level.answered.v1", { ask: id, end: "approved", by: "telegram:2 Bert", via: "telegram" });
-	expect(world.state.chat?.levelAsks).toMatchObject([{ id, end: "denied", endedBy: "telegram:1 Anna" }]);
+	expect(world.state.chat?.levelAsks).toMatchObject([{ id, status: "denied", by: "telegram:1 Anna" }]);
 });

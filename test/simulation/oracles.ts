@@ -34,7 +34,7 @@ interface Tries {
 
 /** Reads the log as it grows and throws at the first record that breaks a promise; the message begins with the promise's id. */
 export class Oracles {
-	readonly #levels: Since<Level>[] = [{ position: 0, value: "N0" }];
+	#levels: readonly Since<Level>[] = [{ position: 0, value: "N0" }];
 	readonly #policies: Since<Policy>[] = [];
 	readonly #times: Since<number>[] = [{ position: 0, value: 0 }];
 	readonly #incidents = new Map<string, "open" | "resolved">();
@@ -89,7 +89,7 @@ export class Oracles {
 				break;
 			}
 			case "dev.orion.level.set.v1":
-				this.#levels.push({ position, value: envelope.data.level });
+				this.#sets(position, envelope);
 				break;
 			case "dev.orion.policy.activated.v1":
 				this.#policies.push({ position, value: envelope.data.content as unknown as Policy });
@@ -142,6 +142,11 @@ export class Oracles {
 			case "dev.orion.approval.closed.v1":
 				this.approvals.closes(envelope, this.#at(cause));
 				break;
+			case "dev.orion.level.set.v1":
+				this.#must(envelope.data.why?.includes("apr-") === true, "TELL-44", `core sets ${envelope.data.level} by itself`);
+				// From its cause on: what else came in meanwhile is dealt with afterwards.
+				this.#sets(cause, envelope);
+				break;
 			case "dev.orion.outcome.verified.v1":
 				this.#verifies(envelope);
 				break;
@@ -150,6 +155,10 @@ export class Oracles {
 				break;
 			default:
 		}
+	}
+
+	#sets(position: number, { data }: Envelope<"dev.orion.level.set.v1">): void {
+		this.#levels = [...this.#levels, { position, value: data.level }].sort((left, right) => left.position - right.position);
 	}
 
 	#opens(position: number, { type, data }: Envelope<"dev.orion.incident.opened.v1" | "dev.orion.incident.reopened.v1">): void {

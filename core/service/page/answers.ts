@@ -11,6 +11,8 @@ export type Latch = NowView["stops"][number];
 export interface ApprovalRow {
 	readonly approval: string;
 	readonly status: "open" | "approved" | "denied" | "expired" | "superseded" | "revoked" | "void";
+	/** `level`: somebody in a chat asks for a higher one. */
+	readonly kind?: "action" | "level";
 	readonly incident: string;
 	readonly title: string;
 	readonly node: string;

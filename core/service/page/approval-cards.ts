@@ -3,7 +3,8 @@ import type { ApprovalRow } from "./answers.ts";
 import { type Child, code, el, pairs } from "./element.ts";
 import { clock, isOver, left } from "./times.ts";
 
-const whatRuns = ({ name, args }: ApprovalRow): string => {
+const whatRuns = ({ kind, name, args }: ApprovalRow): string => {
+	if (kind === "level") return `level ${String(args["level"])}`;
 	const with_ = Object.entries(args)
 		.map(([key, value]) => `${key} ${String(value)}`)
 		.join(", ");
@@ -12,9 +13,12 @@ const whatRuns = ({ name, args }: ApprovalRow): string => {
 
 const undoText = ({ undo, undoSays }: ApprovalRow): string => [undo === "impossible" ? "CANNOT be undone" : undefined, undoSays].filter(Boolean).join(": ");
 
+/** As it is called on buttons. */
+export const named = (row: ApprovalRow): string => (row.kind === "level" ? whatRuns(row) : row.name);
+
 const facts = (row: ApprovalRow): HTMLElement => {
 	const rows: (readonly [string, Child])[] = [
-		["runs", el("strong", {}, whatRuns(row))],
+		[row.kind === "level" ? "sets" : "runs", el("strong", {}, whatRuns(row))],
 		["on", [row.node, ...(row.targets ?? [])].filter((target, index, all) => all.indexOf(target) === index).join(", ")],
 		["why", row.why],
 		["risk", row.risk],
@@ -45,7 +49,7 @@ const ask = (dialog: HTMLDialogElement, row: ApprovalRow, atMs: number, verb: "a
 			: word === undefined
 				? undefined
 				: el("label", { for: "ask-text" }, "This cannot be undone. Type ", code(word), " to go on:");
-	const go = el("button", { type: "button", class: "first" }, verb === "approve" ? `Yes, run ${row.name}` : "Deny it");
+	const go = el("button", { type: "button", class: "first" }, verb === "approve" ? `Yes, ${row.kind === "level" ? "set" : "run"} ${named(row)}` : "Deny it");
 	const back = el("button", { type: "button" }, "Back");
 	const stop = el("button", { type: "button", class: "stop" }, "STOP");
 	stop.addEventListener("click", () => {
@@ -81,7 +85,7 @@ const ask = (dialog: HTMLDialogElement, row: ApprovalRow, atMs: number, verb: "a
 		el(
 			"div",
 			{ class: "top" },
-			el("h2", { id: "ask-title" }, verb === "approve" ? `Run ${whatRuns(row)} on ${row.node}?` : `Deny ${whatRuns(row)} on ${row.node}?`),
+			el("h2", { id: "ask-title" }, `${verb === "deny" ? "Deny" : row.kind === "level" ? "Set" : "Run"} ${whatRuns(row)} on ${row.node}?`),
 			stop,
 		),
 		verb === "approve" ? facts(row) : el("p", {}, row.why),
@@ -112,7 +116,12 @@ const undone = ({ outcome }: ApprovalRow): string => (outcome?.undone === undefi
 export const endedApproval = (row: ApprovalRow): HTMLElement => {
 	const by = row.by === undefined ? "" : ` by ${row.by}${row.via === undefined ? "" : ` (${row.via})`}`;
 	const why = row.said === undefined || row.said === "" ? "" : `: ${row.said}`;
-	const outcome = row.outcome === undefined ? "" : row.outcome.end === "under-way" ? " It is under way." : ` It ended ${row.outcome.end}${undone(row)}.`;
+	const outcome =
+		row.outcome === undefined || row.kind === "level"
+			? ""
+			: row.outcome.end === "under-way"
+				? " It is under way."
+				: ` It ended ${row.outcome.end}${undone(row)}.`;
 	return el(
 		"p",
 		{ class: "dim" },
@@ -122,13 +131,13 @@ export const endedApproval = (row: ApprovalRow): HTMLElement => {
 };
 
 export const approvalCard = (row: ApprovalRow, atMs: number, dialog: HTMLDialogElement, decide: Decide): HTMLElement => {
-	const approve = el("button", { type: "button", "aria-label": `Approve ${row.name} on ${row.node}` }, "Approve ...");
-	const deny = el("button", { type: "button", "aria-label": `Deny ${row.name} on ${row.node}` }, "Deny ...");
+	const approve = el("button", { type: "button", "aria-label": `Approve ${named(row)} on ${row.node}` }, "Approve ...");
+	const deny = el("button", { type: "button", "aria-label": `Deny ${named(row)} on ${row.node}` }, "Deny ...");
 	approve.addEventListener("click", () => ask(dialog, row, atMs, "approve", decide));
 	deny.addEventListener("click", () => ask(dialog, row, atMs, "deny", decide));
 	return el(
 		"article",
-		{ class: "card asks", "aria-label": `${row.name} on ${row.node} waits for you` },
+		{ class: "card asks", "aria-label": `${named(row)} on ${row.node} waits for you` },
 		el("h3", {}, row.title),
 		facts(row),
 		el("p", {}, left(row.decideInMs, atMs, "", " left to decide"), ". If nobody decides, nothing is done."),

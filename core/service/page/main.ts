@@ -1,6 +1,6 @@
 // Connects the parts of the page: what core says is shown, what a person decides is sent, and what is not known any more is shown as such.
 import type { ApprovalRow, ApprovalsView, HistoryView, NowView, StopAnswer, WhyView } from "./answers.ts";
-import { approvalCard, type Decide, endedApproval } from "./approval-cards.ts";
+import { approvalCard, type Decide, endedApproval, named } from "./approval-cards.ts";
 import { CoreLink, type LinkState, Refused } from "./core-link.ts";
 import { byId, code, el, keepRows, setText, show } from "./element.ts";
 import { incidentCard, whyCard } from "./incident-cards.ts";
@@ -79,7 +79,7 @@ const showApprovals = (rows: readonly ApprovalRow[], atMs: number): void => {
 	for (const row of open.filter(({ approval }) => !known.has(approval))) {
 		// That somebody had it before his eyes is a record, too; whether it is kept decides nothing.
 		void link.post(`/approvals/${encodeURIComponent(row.approval)}/seen`, { by: link.by, via: "page" }).catch(() => undefined);
-		say(`${row.name} on ${row.node} waits for your decision`);
+		say(`${named(row)} on ${row.node} waits for your decision`);
 	}
 	show(byId("approvals-section"), open.length + ended.length > 0);
 	setText(byId("approvals-title"), open.length > 0 ? "Waits for you" : "Was asked lately");

@@ -9,7 +9,7 @@ import type { KeptChat, Shown } from "./kept-chat.ts";
 import type { Ask, ChatDesk } from "./ports.ts";
 import type { Update } from "./sender.ts";
 import { isGenuine, readTap } from "./taps.ts";
-import { HELP, safe } from "./words.ts";
+import { HELP, safe, wholeAsk } from "./words.ts";
 
 type Tap = Extract<Update, { readonly kind: "tap" }>;
 type Text = Extract<Update, { readonly kind: "text" }>;
@@ -119,6 +119,8 @@ export class Answers {
 	}
 
 	async #details(ask: Ask): Promise<Reply> {
+		// An ask for a level belongs to no incident: what is asked is the whole story.
+		if (ask.incident === "") return { say: "All of it is in the file.", file: { name: `${ask.approval}.txt`, text: wholeAsk(ask) }, approval: ask.approval };
 		const why = await this.#options.desk.why(ask.incident);
 		if (!why.ok) return { say: safe(sayFault(why.fault)), approval: ask.approval };
 		return { say: "The whole story is in the file.", file: { name: `${ask.incident}.txt`, text: why.value }, approval: ask.approval };

@@ -3,15 +3,15 @@ import { randomBytes } from "node:crypto";
 import type { RecordType, RecordTypes } from "../../../contracts/envelope.ts";
 import { fail } from "../../../contracts/errors.ts";
 import { ok, type Result } from "../../../contracts/result.ts";
+import { isLive } from "../../approvals/machine.ts";
 import type { Level } from "../../policy.ts";
-import { type LevelAsk, openIncidents } from "../../state.ts";
+import { openIncidents } from "../../state.ts";
 import { evidenceOf } from "../evidence.ts";
 import { why } from "../http-why.ts";
 import type { CoreDesk } from "../ports.ts";
 import type { Threads } from "../threads.ts";
 import { type Seen, statusView } from "../views.ts";
 import { approvalsView } from "../views-approvals.ts";
-import { endOf, LEVEL_DECIDE_WITHIN_MS, levelAskShown, levelHash, type Now } from "./level-asks.ts";
 import type { Ask, ChatDesk } from "./ports.ts";
 import { whyText } from "./why-text.ts";
 
@@ -22,11 +22,11 @@ export interface MeshDeskOptions {
 	/** Engine time now, milliseconds. */
 	readonly engineMs: () => number;
 	readonly record: <T extends RecordType>(type: T, data: RecordTypes[T]) => Promise<void>;
-	/** The end of an ask for a level, and the new level if it was approved: both records or none. */
-	readonly answerLevel: (answered: RecordTypes["dev.orion.level.answered.v1"], set?: RecordTypes["dev.orion.level.set.v1"]) => Promise<void>;
 	readonly notice: (text: string | undefined) => void;
 }
 
+/** How long an ask for a higher level stands. */
+const LEVEL_DECIDE_WITHIN_MS = 600_000;
 const ASKS_MAX = 200;
 const ENDED_SHOWN_MS = 86_400_000;
 const INCIDENTS_MAX = 50;
@@ -50,42 +50,19 @@ const incidentsText = ({ state }: Seen): string => {
 
 export class MeshDesk implements ChatDesk {
 	readonly #options: MeshDeskOptions;
-	/** Ends that are on their way into the log. */
-	readonly #ending = new Set<string>();
 	readonly #listeners = new Set<() => void>();
 
 	constructor(options: MeshDeskOptions) {
 		this.#options = options;
 	}
 
-	#now(): Now {
-		const { seen, engineMs } = this.#options;
-		return { engineMs: engineMs(), level: seen().state.level };
-	}
-
-	#levelAsks(): readonly LevelAsk[] {
-		return this.#options.seen().state.chat?.levelAsks ?? [];
-	}
-
-	/** What time or another level has ended is written down, once. */
-	#endLevels(now: Now): void {
-		for (const ask of this.#levelAsks()) {
-			const end = endOf(ask, now);
-			if (ask.end !== undefined || end === undefined || this.#ending.has(ask.id)) continue;
-			this.#ending.add(ask.id);
-			this.#options.answerLevel({ ask: ask.id, end }).catch(() => this.#ending.delete(ask.id));
-		}
-	}
-
 	asks(): readonly Ask[] {
 		const seen = this.#options.seen();
-		const now = this.#now();
-		this.#endLevels(now);
 		const { approvals } = approvalsView(seen, { status: "all", limit: ASKS_MAX });
 		const recent = approvals.filter(
 			({ status, decidedAt }) => status === "open" || (decidedAt !== undefined && seen.wallMs - Date.parse(decidedAt) < ENDED_SHOWN_MS),
 		);
-		return [...recent, ...this.#levelAsks().map((ask) => levelAskShown(ask, now))].sort((left, right) => (left.askedAt < right.askedAt ? -1 : 1));
+		return recent.sort((left, right) => (left.askedAt < right.askedAt ? -1 : 1));
 	}
 
 	onChange(listener: () => void): () => void {
@@ -99,30 +76,13 @@ export class MeshDesk implements ChatDesk {
 
 	async decide({ approval, verdict, boundHash, by, why: reason, id }: Parameters<ChatDesk["decide"]>[0]): Promise<Result<{ readonly end: string }>> {
 		const { desk } = this.#options;
-		const level = this.#levelAsks().find((ask) => ask.id === approval);
-		if (level !== undefined) return this.#decideLevel(level, verdict, boundHash, by);
 		const said = reason === undefined ? {} : { why: reason };
 		const decided = await desk.decideApproval({ approval, verdict, boundHash, by, via: "telegram", ...said }, id);
 		return decided.ok ? ok({ end: decided.value.status }) : decided;
 	}
 
-	async #decideLevel(ask: LevelAsk, verdict: "approve" | "deny", boundHash: string, by: string): Promise<Result<{ readonly end: string }>> {
-		const { id, level } = ask;
-		if (endOf(ask, this.#now()) !== undefined || this.#ending.has(id) || levelHash(ask) !== boundHash)
-			return fail("NOT_FOUND", { what: "open ask", id, detail: "It is over." });
-		this.#ending.add(id);
-		const end = verdict === "approve" ? "approved" : "denied";
-		const set = verdict === "approve" ? { level, by, why: `asked for in a chat (${id})` } : undefined;
-		try {
-			await this.#options.answerLevel({ ask: id, end, by, via: "telegram" }, set);
-		} finally {
-			this.#ending.delete(id);
-		}
-		return ok({ end });
-	}
-
 	async saw(approval: string, by: string): Promise<void> {
-		if (!this.#levelAsks().some(({ id }) => id === approval)) await this.#options.desk.sawApproval(approval, by, "telegram");
+		await this.#options.desk.sawApproval(approval, by, "telegram");
 	}
 
 	status(): string {
@@ -147,11 +107,11 @@ export class MeshDesk implements ChatDesk {
 		await this.#options.desk.setLevel(level, by, "lowered in a chat");
 	}
 	async raise(level: Level, by: string): Promise<Result<{ readonly approval: string }>> {
-		const now = this.#now();
-		if (this.#levelAsks().some((ask) => ask.level === level && endOf(ask, now) === undefined))
+		const before = this.level();
+		if (this.#options.seen().state.chat?.levelAsks.some((ask) => ask.level === level && isLive(ask.status)))
 			return fail("USAGE", { detail: `level ${level} is asked for already: answer there` });
 		const id = `apr-${randomBytes(6).toString("hex")}`;
-		const asked = { ask: id, level, before: now.level, by, via: "telegram", decideWithinMs: LEVEL_DECIDE_WITHIN_MS };
+		const asked = { ask: id, level, before, by, via: "telegram", decideWithinMs: LEVEL_DECIDE_WITHIN_MS };
 		await this.#options.record("dev.orion.level.asked.v1", asked);
 		for (const listener of this.#listeners) listener();
 		return ok({ approval: id });

@@ -35,7 +35,7 @@ export const wholeAsk = (ask: Ask): string =>
 	[
 		`${ask.risk} approval ${ask.approval}: ${visible(ask.title)}`,
 		...rowsOf(ask).map(([label, text]) => `${label}: ${visible(text)}`),
-		`Incident: ${ask.incident}`,
+		...(ask.incident === "" ? [] : [`Incident: ${ask.incident}`]),
 		`Decide by: ${ask.decideBy}`,
 		"",
 	].join("\n");
@@ -55,7 +55,7 @@ const left = (ms: number): string => (ms < MINUTE_MS ? "less than a minute" : sa
 
 const countdown = (ask: Ask): string => `Decide by <b>${timeOf(ask.decideBy)}</b> (in ${left(ask.decideInMs)}). Silence means no.`;
 
-const identity = (ask: Ask): string => `<i>${safe(ask.approval)} · ${safe(ask.incident)}</i>`;
+const identity = (ask: Ask): string => `<i>${safe([ask.approval, ask.incident].filter((id) => id !== "").join(" · "))}</i>`;
 
 export const askText = (ask: Ask): string => [head(ask), ...body(ask), "", countdown(ask), identity(ask)].join("\n");
 

@@ -1,11 +1,10 @@
 // Connects one stream of updates to the real chat, desk, engine and log of a core that is killed at any moment, a node that carries out, and people at the command line and the page; one seed, no real time.
-import { approvalDesk } from "../../../core/service/approvals-desk.ts";
+import { approvalDesk, questionsOf } from "../../../core/service/approvals-desk.ts";
 import { parseStored } from "../../../core/service/journal.ts";
 import type { LoadedPolicy } from "../../../core/service/policies.ts";
 import type { CoreInfo } from "../../../core/service/ports.ts";
 import { TelegramChannel } from "../../../core/service/telegram/channel.ts";
 import { KeptChat } from "../../../core/service/telegram/kept-chat.ts";
-import { levelRecords } from "../../../core/service/telegram/level-asks.ts";
 import { MeshDesk } from "../../../core/service/telegram/mesh-desk.ts";
 import { Threads } from "../../../core/service/threads.ts";
 import type { Seen } from "../../../core/service/views.ts";
@@ -180,10 +179,6 @@ export class Stream {
 				await journal.note("/core/telegram", type, data);
 				await shell.idle();
 			},
-			answerLevel: async (answered, set) => {
-				await journal.append(levelRecords(MESH, world.clock.wall(), answered, set).map((envelope) => ({ envelope })));
-				await shell.idle();
-			},
 			notice: (text) => {
 				if (text !== undefined && life.alive) this.#options.did(`notice ${/^Telegram: ([a-z ]+)/i.exec(text)?.[1] ?? ""}`);
 			},
@@ -312,9 +307,9 @@ export class Stream {
 	/** An answer at the command line or on the page: now, or in the very moment in which time runs out. */
 	#elsewhere(): void {
 		const { core } = this.#now ?? {};
-		const approvals = Object.values(core?.shell.state.approvals ?? {});
-		const [newest, ...older] = approvals.reverse();
-		if (core === undefined || newest === undefined) return;
+		if (core === undefined) return;
+		const [newest, ...older] = [...questionsOf(core.shell.state)].reverse();
+		if (newest === undefined) return;
 		const chance = this.#chance;
 		const { id: approval, asked } = chance.hits(0.7) ? newest : chance.pick([newest, ...older]);
 		const via = chance.pick(["cli", "page"] as const);

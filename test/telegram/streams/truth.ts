@@ -117,11 +117,11 @@ export class Truth {
 		this.#must(first !== undefined, "HARM-95", `${data.approval} is approved by one tap`);
 	}
 
-	/** A level is raised by two taps of an admin, and never twice by the same ask. */
-	#levelEnds({ ask, end, by }: Envelope<"dev.orion.level.answered.v1">["data"]): void {
+	/** A level is raised by two taps of an admin or by who sits at core, and never twice by the same ask. */
+	#levelEnds({ ask, end, by, via }: Envelope<"dev.orion.level.answered.v1">["data"]): void {
 		this.#must(this.levels.has(ask) && this.levels.get(ask) === undefined, "HARM-96", `${ask} for a level ends as ${this.levels.get(ask)} and as ${end}`);
 		this.levels.set(ask, end);
-		if (end !== "approved") return;
+		if (end !== "approved" || via === "cli" || via === "page") return;
 		const user = Number(/^telegram:(\d+) /.exec(by ?? "")?.[1]);
 		const mine = [...this.deeds.values()].filter(({ answer }) => answer?.approval === ask && answer.user === user).map(({ answer }) => answer?.verdict);
 		this.#must(
@@ -160,7 +160,10 @@ export class Truth {
 			if (how === undefined || message.ever.size === 0 || message.html.startsWith("Shown again")) continue;
 			this.#must(message.html.includes(ENDS[how] ?? "?"), "TELL-42", `${approval} is ${how} in the log, and message ${message.id} says: ${message.html}`);
 		}
-		for (const [ask, end] of this.levels) this.#must(end !== undefined, "HARM-97", `${ask} for a level never ends`);
+		for (const [ask, end] of this.levels) {
+			this.#must(end !== undefined, "HARM-97", `${ask} for a level never ends`);
+			this.#must(statusOf(ask) === end, "TELL-42", `${ask} for a level is ${end} in the log, and shown as ${statusOf(ask)}`);
+		}
 		for (const [approval, { end }] of this.questions) {
 			this.#must(end !== undefined, "HARM-97", `${approval} never ends`);
 			this.#must(statusOf(approval) === end.how, "TELL-42", `${approval} is ${end.how} in the log, and shown as ${statusOf(approval)}`);
