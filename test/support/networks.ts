@@ -1,10 +1,10 @@
 // Connects tests to network namespaces: one for core and one for each other machine, wired to core's alone, cut and healed link by link; nothing of it reaches the host's own network.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
-import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./mesh.ts";
+import { Relay } from "./relay.ts";
 
 /** `up` is from the machine to core. */
 export type Way = "up" | "down";
@@ -19,7 +19,7 @@ const IN_CORE = "core";
 const RELAY = `const net = require("node:net");
 net.createServer((from) => {
 	const to = net.connect(Number(process.argv[2]), "127.0.0.1");
-	for (const [one, other] of [[from, to], [to, from]]) one.on("error", () => undefined).on("close", () => other.destroy()).pipe(other);
+	for (const [one, other] of [[from, to], [to, from]]) one.on("error", () => undefined).on("close", () => other.destroySoon()).pipe(other);
 }).listen(process.argv[1], () => console.log("open"));
 process.stdin.resume().on("end", () => process.exit(0));`;
 
@@ -63,7 +63,7 @@ export class Networks {
 	readonly #folder = mkdtempSync(join(tmpdir(), "orion-networks-"));
 	readonly #holders = new Map<string, Holder>();
 	readonly #addresses = new Map<string, string>();
-	readonly #relays: { readonly process: ChildProcess; readonly server: Server }[] = [];
+	readonly #relays: Relay[] = [];
 
 	private constructor() {}
 
@@ -135,27 +135,12 @@ export class Networks {
 			child.stdout.once("data", resolve);
 			child.once("close", (code) => reject(new Error(`the relay ended with ${code}`)));
 		});
-		const server = createServer((from) => {
-			const to = connect(path);
-			for (const [one, other] of [
-				[from, to],
-				[to, from],
-			] as const)
-				one
-					.on("error", () => undefined)
-					.on("close", () => other.destroy())
-					.pipe(other);
-		});
-		this.#relays.push({ process: child, server });
-		await new Promise<AddressInfo>((resolve, reject) => {
-			server.once("error", reject);
-			server.listen(port, "127.0.0.1", () => resolve(server.address() as AddressInfo));
-		});
+		this.#relays.push(await Relay.open(port, path));
 	}
 
 	/** Ends whatever still lives there; the namespaces and their wires go with the last of it. */
 	async close(): Promise<void> {
-		for (const { server } of this.#relays) server.close();
+		for (const relay of this.#relays.splice(0)) await relay.close();
 		const namespaces = [...this.#holders.values()].map(({ namespace }) => namespace);
 		for (const pid of inhabitants(namespaces)) process.kill(pid, "SIGKILL");
 		await until("nobody lives there any more", () => (inhabitants(namespaces).length === 0 ? true : undefined));
