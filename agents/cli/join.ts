@@ -1,7 +1,8 @@
 // Connects `orion join` to a mesh elsewhere: this device becomes one of its nodes, and is told how to start its agent.
 import { resolve } from "node:path";
-import { nodeTopic } from "../../contracts/topics.ts";
 import { type JoinedMesh, joinMesh } from "../roles/join.ts";
+import { CLIENT_FILE, NODE_FILES } from "../roles/node-certificate.ts";
+import { publishLine, shellWord } from "./publish-line.ts";
 import type { Session } from "./session.ts";
 
 export interface JoinOptions {
@@ -9,17 +10,19 @@ export interface JoinOptions {
 	readonly client?: boolean;
 }
 
-/** The user and password stand in a file that only its owner reads. */
+/** Its own key says who it is, and its own file knows the password: neither stands in a script or in the history of a shell. */
 const publishing = (folder: string, { node, url }: JoinedMesh): readonly string[] => {
-	const { hostname, port } = new URL(url);
+	const file = (name: string): string => shellWord(`${folder}/${name}`);
+	const certificate = `--cafile ${file(NODE_FILES.authority)} --cert ${file(NODE_FILES.certificate)} --key ${file(NODE_FILES.key)} --insecure`;
+	const password = `"$(sed -n 's/.*"password": "\\(.*\\)".*/\\1/p' ${file(CLIENT_FILE)})"`;
 	return [
-		"Its key was made here and stays here. It only publishes events; its password stands in client.json there. For example:",
+		`Its key was made here and stays here. It only publishes events; its password stands in ${CLIENT_FILE} there. Any script can raise an alert with it`,
+		"(client id NAME or NAME.anything, a new id each time):",
 		"",
-		`  mosquitto_pub -h ${hostname} -p ${port} --cafile ${folder}/mesh-ca.crt --cert ${folder}/node.crt --key ${folder}/node.key --insecure \\`,
-		`    -i ${node} -u ${node} -P PASSWORD -q 1 -t ${nodeTopic(node, "evt", "alert")} -m EVENT`,
+		`  ${publishLine({ node, url, clientId: node, password, certificate })}`,
 		"",
 		"(core has one name whatever its address is, so --insecure: the certificate is still checked against mesh-ca.crt, the name is not.)",
-		`Its certificate is renewed with this line; let a timer say it each month:  orion renew --state ${folder}`,
+		`Its certificate is renewed with this line; let a timer say it each month:  orion renew --state ${shellWord(folder)}`,
 	];
 };
 
@@ -50,7 +53,7 @@ export const join = async (session: Session, address: string, token: string, { s
 			"",
 			...(client
 				? publishing(folder, joined)
-				: ["Its key was made here and stays here. Now start the agent, and leave it running:", "", `  orion agent --state ${folder}`]),
+				: ["Its key was made here and stays here. Now start the agent, and leave it running:", "", `  orion agent --state ${shellWord(folder)}`]),
 		].join("\n"),
 	);
 	return 0;

@@ -1,6 +1,6 @@
 // Connects `orion node` to the credentials of nodes: given once, shown once, taken away by name.
 import { OrionError } from "../../contracts/errors.ts";
-import { nodeTopic } from "../../contracts/topics.ts";
+import { publishLine } from "./publish-line.ts";
 import type { Session } from "./session.ts";
 
 interface Added {
@@ -21,17 +21,7 @@ const joining = ({ join }: Added, client: boolean): readonly string[] =>
 				`  orion join ${join.address} ${join.token}${client ? " --client" : ""}`,
 			];
 
-const example = ({ node, username, password, mqtt }: Added): string => {
-	const { hostname, port } = new URL(mqtt);
-	const event = {
-		specversion: "1.0",
-		id: "try-1",
-		source: `/nodes/${node}`,
-		type: "dev.orion.alert.firing.v1",
-		data: { name: "try", severity: "warning", summary: "hello" },
-	};
-	return `mosquitto_pub -h ${hostname} -p ${port} -i ${node}.script -u ${username} -P '${password}' -q 1 -t ${nodeTopic(node, "evt", "alert")} -m '${JSON.stringify(event)}'`;
-};
+const example = ({ node, password, mqtt }: Added): string => publishLine({ node, url: mqtt, clientId: `${node}.script`, password: `'${password}'` });
 
 export const addNode = async (session: Session, node: string, { client = false }: { readonly client?: boolean }): Promise<number> => {
 	const mesh = await session.mesh();
