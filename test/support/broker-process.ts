@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { freePort, ORION } from "./mesh.ts";
+import { pathToFileURL } from "node:url";
+import { freePort, ORION, ROOT } from "./mesh.ts";
 
 export class BrokerProcess {
 	readonly folder = mkdtempSync(join(tmpdir(), "orion-broker-"));
@@ -21,11 +22,17 @@ export class BrokerProcess {
 		this.#command = command.split(" ").slice(1);
 	}
 
+	/** As long as this file is there, its disk is full. */
+	get diskFull(): string {
+		return join(this.folder, "disk-full");
+	}
+
 	async start(): Promise<void> {
 		this.port ||= await freePort();
 		const place = ["--data", this.folder, "--mqtt-port", String(this.port)];
-		const [program = "", ...args] = [...this.#within, process.execPath, ORION, ...this.#command, ...place, "--json"];
-		const child = spawn(program, args, { stdio: "pipe" });
+		const node = [process.execPath, "--import", pathToFileURL(join(ROOT, "test/support/full-disk.mjs")).href, ORION];
+		const [program = "", ...args] = [...this.#within, ...node, ...this.#command, ...place, "--json"];
+		const child = spawn(program, args, { stdio: "pipe", env: { ...process.env, ORION_TEST_DISK_FULL: this.diskFull } });
 		this.#process = child;
 		child.stderr.on("data", (chunk: Buffer) => {
 			this.said = (this.said + chunk.toString()).slice(-4_000);

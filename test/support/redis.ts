@@ -35,7 +35,8 @@ export class TestRedis {
 		return `redis://127.0.0.1:${this.port}`;
 	}
 
-	async start(): Promise<void> {
+	/** `more`: what is set otherwise this time. */
+	async start(...more: string[]): Promise<void> {
 		const { command, env } = peer("redis-server");
 		// Users survive a restart, once they are saved.
 		const users = join(this.folder, "users.acl");
@@ -54,7 +55,7 @@ export class TestRedis {
 			"--bind",
 			"127.0.0.1",
 		];
-		const [program = "", ...args] = [...this.#within, command, "--port", String(this.port), "--dir", this.folder, ...settings, ...this.#arguments];
+		const [program = "", ...args] = [...this.#within, command, "--port", String(this.port), "--dir", this.folder, ...settings, ...this.#arguments, ...more];
 		this.#process = spawn(program, args, { env, stdio: "pipe" });
 		const started = this.#process;
 		await new Promise<void>((resolve, reject) => {

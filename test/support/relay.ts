@@ -1,45 +1,56 @@
-// Connects one socket to another as they come: a way to a server that is there or not.
-import { connect, createServer, type Server, type Socket } from "node:net";
+// Connects a client to a server byte for byte, until it is cut: then nobody gets through, and nobody is told more than that.
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 export class Relay {
 	readonly #server: Server;
-	readonly #ends: Set<Socket>;
+	readonly #ends = new Set<Socket>();
+	#isCut = false;
 
-	private constructor(server: Server, ends: Set<Socket>) {
-		this.#server = server;
-		this.#ends = ends;
-	}
-
-	/** From a loopback port to another, or to a path. */
-	static async open(port: number, target: number | string): Promise<Relay> {
-		const ends = new Set<Socket>();
-		const server = createServer((from) => {
+	private constructor(target: number | string) {
+		this.#server = createServer((from) => {
+			if (this.#isCut) {
+				from.destroy();
+				return;
+			}
 			const to = typeof target === "number" ? connect(target, "127.0.0.1") : connect(target);
 			for (const [one, other] of [
 				[from, to],
 				[to, from],
 			] as const) {
-				ends.add(one);
+				this.#ends.add(one);
+				one.setNoDelay(true);
 				one.on("error", () => undefined);
 				one.on("close", () => {
-					ends.delete(one);
+					this.#ends.delete(one);
 					other.destroySoon();
 				});
 				one.pipe(other);
 			}
 		});
-		await new Promise<void>((resolve, reject) => {
-			server.once("error", reject);
-			server.listen(port, "127.0.0.1", () => resolve());
-		});
-		return new Relay(server, ends);
+	}
+
+	/** From a loopback port, 0 = any, to another, or to a path. */
+	static async open(port: number, target: number | string): Promise<Relay> {
+		const relay = new Relay(target);
+		relay.#server.listen(port, "127.0.0.1");
+		await once(relay.#server, "listening");
+		return relay;
+	}
+
+	get port(): number {
+		return (this.#server.address() as AddressInfo).port;
+	}
+
+	cut(isCut: boolean): void {
+		this.#isCut = isCut;
+		if (isCut) for (const end of this.#ends) end.destroy();
 	}
 
 	async close(): Promise<void> {
-		const closed = new Promise<void>((resolve) => {
-			this.#server.close(() => resolve());
-		});
-		for (const end of this.#ends) end.destroy();
+		this.cut(true);
+		const closed = once(this.#server, "close");
+		this.#server.close();
 		await closed;
 	}
 }
