@@ -115,7 +115,7 @@ export class BotServer {
 	#nextUpdate = 1;
 	#nextMessage = 1;
 	#nextTap = 1;
-	#polling: (() => void) | undefined;
+	#polling: { readonly wake: () => void; readonly end: (refused: Refused) => void } | undefined;
 	readonly #changed = new Set<() => void>();
 	/** Every update is delivered this often. */
 	duplicates = 1;
@@ -139,7 +139,7 @@ export class BotServer {
 	}
 
 	async close(): Promise<void> {
-		this.#polling?.();
+		this.#polling?.wake();
 		this.#server.closeAllConnections();
 		await new Promise<void>((resolve) => {
 			this.#server.close(() => resolve());
@@ -160,14 +160,14 @@ export class BotServer {
 	push(update: Fields): number {
 		const id = this.#nextUpdate++;
 		this.#updates.push({ update_id: id, ...update });
-		this.#polling?.();
+		this.#polling?.wake();
 		return id;
 	}
 
 	/** The same update again, as after a restart that forgot how far it was. */
 	again(id: number, update: Fields): void {
 		this.#updates.push({ update_id: id, ...update });
-		this.#polling?.();
+		this.#polling?.wake();
 	}
 
 	#from({ id, name }: Person): Fields {
@@ -253,21 +253,28 @@ export class BotServer {
 		}
 	}
 
-	/** As the real one: an offset confirms what lies before it, and a second poller ends the first with a conflict. */
+	/** As the real one: an offset confirms what lies before it, and of two that wait the newer ends the older with a conflict. */
 	async #poll(offset: number, waitSeconds: number, response: ServerResponse): Promise<readonly Fields[]> {
-		if (this.#polling !== undefined)
-			throw new Refused(409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running");
 		this.#updates = this.#updates.filter((update) => Number(update["update_id"]) >= offset || this.duplicates > 1);
 		if (this.#updates.length === 0 && waitSeconds > 0) {
-			await new Promise<void>((resolve) => {
-				const done = (): void => {
+			this.#polling?.end(new Refused(409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"));
+			await new Promise<void>((resolve, reject) => {
+				const over = (): void => {
 					clearTimeout(late);
-					this.#polling = undefined;
+					if (this.#polling === mine) this.#polling = undefined;
+				};
+				const wake = (): void => {
+					over();
 					resolve();
 				};
-				const late = setTimeout(done, waitSeconds * 1_000);
-				this.#polling = done;
-				response.once("close", done);
+				const end = (refused: Refused): void => {
+					over();
+					reject(refused);
+				};
+				const mine = { wake, end };
+				const late = setTimeout(wake, waitSeconds * 1_000);
+				this.#polling = mine;
+				response.once("close", wake);
 			});
 		}
 		return Array.from({ length: this.duplicates }, () => this.#updates).flat();

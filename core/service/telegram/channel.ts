@@ -7,6 +7,7 @@ import { Answers, personOf, type Reply } from "./answers.ts";
 import { Asks } from "./asks.ts";
 import type { KeptChat } from "./kept-chat.ts";
 import { ChatOutbox } from "./outbox.ts";
+import { conflicted, lost, polled, UNCLAIMED } from "./polling-claim.ts";
 import { type BotApi, type ChatDesk, ChatFault } from "./ports.ts";
 import { Refusals, WINDOW_MS } from "./refusals.ts";
 import { readUpdate, type Update } from "./sender.ts";
@@ -30,8 +31,6 @@ export interface ChannelOptions {
 const POLL_SECONDS = 25;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
-/** Another program polls the same bot: who asks on only fights with it. */
-const CONFLICT_RETRY_MS = 30_000;
 /** The countdown of open asks is written anew this often. */
 const ROUND_EVERY_MS = 15_000;
 const REPLY_WITHIN_MS = 120_000;
@@ -44,12 +43,14 @@ const INVITE_BYTES = 16;
 const SAYS: Readonly<Record<ChatFault["kind"], string>> = {
 	rate: "Telegram asks to wait",
 	down: "Telegram does not answer",
-	conflict: "another program polls the same bot: stop it, or use another bot for this mesh",
+	conflict: "another program polls the same bot, and this core goes on: stop one of them, or use another bot for this mesh",
 	unauthorised: "Telegram does not know the bot's token: take a new one from BotFather and put it into the token file",
 	gone: "a chat is gone or the bot is blocked there",
 	refused: "Telegram refused a message",
 	unkept: "what is said in the chat cannot be kept here",
 };
+
+const WAITS = "another program polls the same bot, and this core waits until it ends: stop one of them, or use another bot for this mesh";
 
 type Side = "in" | "tap" | "out" | "kept";
 
@@ -58,6 +59,11 @@ const faultOf = (error: unknown): ChatFault =>
 
 /** Faults of a moment: gone when the next call goes well. */
 const PASSING: readonly ChatFault["kind"][] = ["rate", "down", "conflict"];
+
+const oldestOf = (updates: readonly unknown[]): number | undefined => {
+	const ids = updates.flatMap((raw) => readUpdate(raw)?.id ?? []);
+	return ids.length === 0 ? undefined : Math.min(...ids);
+};
 
 const hashOf = (code: string): string => createHash("sha256").update(`orion-invite/1\n${code}`).digest("hex");
 
@@ -71,6 +77,7 @@ export class TelegramChannel {
 	#running: Promise<unknown> = Promise.resolve();
 	/** By what does not work: asking for updates, answering taps, sending, keeping what is shown. */
 	readonly #faults = new Map<Side, ChatFault>();
+	#claim = UNCLAIMED;
 	#username: string | undefined;
 	#stopListening: (() => void) | undefined;
 	#syncing: Promise<void> | undefined;
@@ -141,11 +148,12 @@ export class TelegramChannel {
 		if (found === undefined) this.#faults.delete(side);
 		else this.#faults.set(side, found);
 		const [worst] = this.#faults.values();
+		const says = worst?.kind === "conflict" && this.#claim.stage === "looks" ? WAITS : SAYS[worst?.kind ?? "down"];
 		const waiting = this.#outbox.waiting === 0 ? "" : `; ${this.#outbox.waiting} messages wait`;
 		this.#options.desk.notice(
 			worst === undefined
 				? undefined
-				: `Telegram: ${SAYS[worst.kind]} (${visible(worst.message).slice(0, 160)})${waiting}. Approvals work on the page and with: orion approvals`,
+				: `Telegram: ${says} (${visible(worst.message).slice(0, 160)})${waiting}. Approvals work on the page and with: orion approvals`,
 		);
 	}
 
@@ -172,27 +180,40 @@ export class TelegramChannel {
 	}
 
 	async #poll(): Promise<void> {
-		const { api, pollSeconds = POLL_SECONDS } = this.#options;
+		const { api, clock, pollSeconds = POLL_SECONDS } = this.#options;
 		let retryMs = FIRST_RETRY_MS;
 		while (!this.#closed.signal.aborted) {
+			const beganMs = clock.now();
 			try {
-				const updates = await api.updates(await this.#nextUpdate(), pollSeconds, this.#closed.signal);
+				const waitSeconds = this.#claim.unread === undefined ? pollSeconds : 0;
+				const updates = await api.updates(await this.#nextUpdate(), waitSeconds, this.#closed.signal);
+				const { claim, waitMs, take } = polled(this.#claim, { beganMs, endedMs: clock.now(), oldest: oldestOf(updates) });
+				this.#claim = claim;
 				this.#reached();
 				retryMs = FIRST_RETRY_MS;
-				for (const raw of updates) await this.#take(raw);
+				if (take) for (const raw of updates) await this.#take(raw);
+				if (waitMs > 0) await this.#pause(waitMs);
 			} catch (error) {
 				if (this.#closed.signal.aborted) return;
-				const found = faultOf(error);
-				this.#fault("in", found);
-				await this.#pause(found.kind === "conflict" ? CONFLICT_RETRY_MS : Math.max(found.retryAfterMs, retryMs));
+				await this.#pause(this.#unpolled(faultOf(error), retryMs));
 				retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
 			}
 		}
 	}
 
+	/** Updates could not be asked for. How long to wait before the next try, milliseconds. */
+	#unpolled(found: ChatFault, retryMs: number): number {
+		const { claim, waitMs } = found.kind === "conflict" ? conflicted(this.#claim) : { claim: lost(this.#claim), waitMs: Math.max(found.retryAfterMs, retryMs) };
+		this.#claim = claim;
+		this.#fault("in", found);
+		return waitMs;
+	}
+
 	/** Telegram answers: what went wrong for a moment, and what nothing waits for any more, is over. */
 	#reached(): void {
-		this.#fault("in", undefined);
+		const { stage } = this.#claim;
+		const isContested = this.#faults.get("in")?.kind === "conflict" && (stage === "looks" || stage === "defends");
+		if (!isContested) this.#fault("in", undefined);
 		this.#fault("tap", undefined);
 		const out = this.#faults.get("out");
 		if (out !== undefined && this.#outbox.waiting === 0 && PASSING.includes(out.kind)) this.#fault("out", undefined);
