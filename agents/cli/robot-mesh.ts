@@ -1,14 +1,18 @@
-// Connects `orion robot walk --node` to a lease of the mesh: opened when it begins, renewed with what is wanted, given back when the key is released.
+// Connects `orion robot walk`, `turn` and `pose` with `--node` to a lease of the mesh: opened when it begins, renewed with what is wanted, given back at its end.
 import { OrionError } from "../../contracts/errors.ts";
 import type { MoverHeard } from "../../core/service/motion-leases.ts";
 import { type Hold, hold } from "./holder.ts";
 import type { MeshClient } from "./mesh-client.ts";
-import { type Held, type Stride, type Walker, walkByKeys, walkFor } from "./robot.ts";
+import { type BodyAsked, type Held, type Stride, type Walker, walkByKeys, walkFor } from "./robot.ts";
 import type { Session } from "./session.ts";
 
 /** The node's tick is up to 100 ms old when it is echoed. */
 const TTL_MS = 600;
-const BOUNDS = { distanceMm: 20_000, radiusMm: 10_000, timeMs: 600_000 } as const;
+const WALK_BOUNDS = { distanceMm: 20_000, radiusMm: 10_000, timeMs: 600_000 } as const;
+/** A body that leans goes no further than this. */
+const POSE_BOUNDS = { distanceMm: 200, radiusMm: 200, timeMs: 30_000 } as const;
+const POSE_SECONDS = 3;
+const NO_STRIDE: Stride = { xMm: 0, yMm: 0, turnDegrees: 0 };
 /** A robot says at its next pulse that it took a lease. */
 const TAKEN_WITHIN_MS = 1_500;
 
@@ -19,11 +23,13 @@ class MeshWalker implements Walker {
 	readonly #holder: string;
 	#hold: Hold | undefined;
 	#openedAtMs = 0;
-	#stride: Stride | undefined;
+	readonly #bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS;
+	#wanted: { readonly stride: Stride; readonly body?: BodyAsked } | undefined;
 	#isLost = false;
 	hasMoved = false;
 
-	constructor(client: MeshClient, mesh: string, node: string, holder: string) {
+	constructor(client: MeshClient, mesh: string, node: string, holder: string, bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS) {
+		this.#bounds = bounds;
 		this.#client = client;
 		this.#mesh = mesh;
 		this.#node = node;
@@ -31,11 +37,11 @@ class MeshWalker implements Walker {
 	}
 
 	/** Faults: MOVER_NOT_HEARD once the hold is lost or the robot does not take it: whoever wants it to walk begins anew. */
-	async renew(stride: Stride): Promise<Held> {
-		this.#stride = stride;
+	async renew(stride: Stride, body?: BodyAsked): Promise<Held> {
+		this.#wanted = { stride, ...(body === undefined ? {} : { body }) };
 		if (this.#hold === undefined) {
-			const asked = { node: this.#node, holder: this.#holder, purpose: "move", ttlMs: TTL_MS, bounds: BOUNDS } as const;
-			const opened = await hold(this.#client, this.#mesh, asked, () => ({ gait: "tripod", ...(this.#stride === undefined ? {} : { stride: this.#stride }) }));
+			const asked = { node: this.#node, holder: this.#holder, purpose: "move", ttlMs: TTL_MS, bounds: this.#bounds } as const;
+			const opened = await hold(this.#client, this.#mesh, asked, () => ({ gait: "tripod", ...this.#wanted }));
 			this.#hold = opened;
 			this.#openedAtMs = performance.now();
 			void opened.over.then((how) => (this.#isLost ||= how === "lost"));
@@ -51,7 +57,7 @@ class MeshWalker implements Walker {
 	async end(): Promise<Held> {
 		const held = this.#hold;
 		this.#hold = undefined;
-		this.#stride = undefined;
+		this.#wanted = undefined;
 		await held?.letGo();
 		return this.look();
 	}
@@ -65,11 +71,28 @@ class MeshWalker implements Walker {
 	}
 }
 
+const walkerOf = async (session: Session, client: MeshClient, node: string, bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS): Promise<MeshWalker> => {
+	const { mesh } = await client.get<{ readonly mesh: string }>("/state/now");
+	return new MeshWalker(client, mesh, node, session.host.user, bounds);
+};
+
+/** As long as the longest way between two poses takes; whether it is there, its pose says. */
+export const poseNode = async (session: Session, node: string, body: BodyAsked): Promise<number> => {
+	const walker = await walkerOf(session, await session.mesh(), node, POSE_BOUNDS);
+	try {
+		await walkFor(session, walker, NO_STRIDE, POSE_SECONDS * 1_000, body);
+	} finally {
+		await walker.end().catch(() => undefined);
+	}
+	if (session.json) session.print({ schema: "orion.robot-pose/1", node, taken: walker.hasMoved });
+	else session.say(walker.hasMoved ? `${node} took the pose, and was let go` : `${node} did not take it`);
+	return walker.hasMoved ? 0 : 8;
+};
+
 /** `forSeconds` absent: while a key is held. */
 export const walkNode = async (session: Session, node: string, stride: Stride, forSeconds: number | undefined): Promise<number> => {
 	const client = await session.mesh();
-	const { mesh } = await client.get<{ readonly mesh: string }>("/state/now");
-	const walker = new MeshWalker(client, mesh, node, session.host.user);
+	const walker = await walkerOf(session, client, node, WALK_BOUNDS);
 	const stop = (): Promise<unknown> => client.post("/stop", { node, by: session.host.user, via: "cli" });
 	try {
 		if (forSeconds === undefined) return await walkByKeys(session, walker, stop);

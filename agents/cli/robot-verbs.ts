@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { WalkOptions } from "./robot.ts";
 import type { FlashOptions } from "./robot-flash.ts";
+import type { LookOptions, PoseOptions } from "./robot-pose.ts";
 import { type Host, runToEnd, type Session } from "./session.ts";
 
 const SECONDS_MAX = 600;
@@ -11,6 +12,25 @@ const parseSeconds = (text: string): number => {
 	if (!(seconds > 0 && seconds <= SECONDS_MAX)) throw new InvalidArgumentError(`seconds, more than 0 and at most ${SECONDS_MAX}.`);
 	return seconds;
 };
+
+/** A number within the widest limits of any robot; its own are tighter, and it says so. */
+const within =
+	(most: number) =>
+	(text: string): number => {
+		const value = Number(text);
+		if (text.trim() === "" || !(Math.abs(value) <= most)) throw new InvalidArgumentError(`a number, at most ${most} either way.`);
+		return value;
+	};
+const positive =
+	(most: number) =>
+	(text: string): number => {
+		const value = Number(text);
+		if (!(value > 0 && value <= most)) throw new InvalidArgumentError(`more than 0 and at most ${most}.`);
+		return value;
+	};
+const DEGREES_MAX = 45;
+const LEAN_MM_MAX = 100;
+const HEIGHT_MM_MAX = 300;
 
 const BAUDS = [57_600, 115_200] as const;
 const parseBaud = (text: string): number => {
@@ -49,6 +69,32 @@ const registerFlash = (add: Add): void => {
 		.option("--image <folder>", "with leg-board.hex and leg-board.json, instead of the shipped ones")
 		.option("--dry-run", "say what would be run; open nothing")
 		.option("--yes", "do not ask");
+};
+
+const registerBody = (add: Add): void => {
+	add(
+		"pose",
+		"lean, turn, raise or lower the body over its feet; what is not named is straight",
+		["orion robot pose --height 70 --pitch -5", "orion robot pose", "orion robot pose --yaw 8 --node hexa"],
+		async (session, options: PoseOptions) => (await import("./robot-pose.ts")).poseRobot(session, options),
+	)
+		.option("--x <mm>", "to the right over its feet", within(LEAN_MM_MAX))
+		.option("--y <mm>", "forward over its feet", within(LEAN_MM_MAX))
+		.option("--height <mm>", "of the hips over the floor", positive(HEIGHT_MM_MAX))
+		.option("--roll <degrees>", "right side down", within(DEGREES_MAX))
+		.option("--pitch <degrees>", "nose up", within(DEGREES_MAX))
+		.option("--yaw <degrees>", "to the left", within(DEGREES_MAX))
+		.option("--node <node>", "a robot of the mesh instead of this machine's: by a lease that core vouches for");
+	add(
+		"look",
+		"turn the body where it shall look, and say how far away what it sees is; without a direction to both sides and ahead",
+		["orion robot look", "orion robot look --left 8", "orion robot look --right 5 --up 4"],
+		async (session, options: LookOptions) => (await import("./robot-pose.ts")).lookRobot(session, options),
+	)
+		.option("--left <degrees>", "to the left", positive(DEGREES_MAX))
+		.option("--right <degrees>", "to the right", positive(DEGREES_MAX))
+		.option("--up <degrees>", "up", positive(DEGREES_MAX))
+		.option("--down <degrees>", "down", positive(DEGREES_MAX));
 };
 
 export const registerRobot = (program: Command, host: Host, onExit: (code: number) => void): void => {
@@ -93,5 +139,6 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 		["orion robot release", "orion robot release --yes"],
 		async (session, options: { yes?: boolean }) => (await import("./robot.ts")).releaseRobot(session, options),
 	).option("--yes", "do not ask");
+	registerBody(add);
 	registerFlash(add);
 };

@@ -1,6 +1,7 @@
 // Connects `orion robot` to the actuator: what it does, up and down, walking while a key is held or for a time, and a picture of it.
 import { randomBytes } from "node:crypto";
 import { OrionError } from "../../contracts/errors.ts";
+import type { LeaseRenew } from "../../contracts/gen/types.ts";
 import type { RobotState } from "../robot/words.ts";
 import { dataFolder } from "../roles/data-folder.ts";
 import { RobotLine } from "./robot-line.ts";
@@ -8,7 +9,7 @@ import { drawRobot } from "./robot-view.ts";
 import type { Session } from "./session.ts";
 
 const TTL_MS = 400;
-const RENEW_EVERY_MS = 100;
+export const RENEW_EVERY_MS = 100;
 /** A terminal repeats a held key after half a second, then thirty times a second. */
 const FIRST_KEY_MS = 650;
 const NEXT_KEY_MS = 250;
@@ -16,13 +17,21 @@ const RISE_WITHIN_MS = 12_000;
 const LOOK_EVERY_MS = 100;
 const STRIDE_MM = 40;
 const TURN_DEGREES = 10;
-const WALK_MM_MAX = 20_000;
-const WALK_MS_MAX = 600_000;
+const WALK_BOUNDS: Bounds = { pathMm: 20_000, timeMs: 600_000 };
 
 export interface Stride {
 	readonly xMm: number;
 	readonly yMm: number;
 	readonly turnDegrees: number;
+}
+
+/** What is not named of it is straight. */
+export type BodyAsked = NonNullable<NonNullable<LeaseRenew["motion"]>["body"]>;
+
+/** How far a lease is opened for. */
+export interface Bounds {
+	readonly pathMm: number;
+	readonly timeMs: number;
 }
 
 const KEYS: Readonly<Record<string, Stride>> = {
@@ -34,7 +43,7 @@ const KEYS: Readonly<Record<string, Stride>> = {
 	e: { xMm: 0, yMm: 0, turnDegrees: -TURN_DEGREES },
 };
 
-const withRobot = async <T>(session: Session, work: (line: RobotLine) => Promise<T>): Promise<T> => {
+export const withRobot = async <T>(session: Session, work: (line: RobotLine) => Promise<T>): Promise<T> => {
 	const line = await RobotLine.open(dataFolder(session.flags.data));
 	try {
 		return await work(line);
@@ -43,7 +52,7 @@ const withRobot = async <T>(session: Session, work: (line: RobotLine) => Promise
 	}
 };
 
-const sayState = (session: Session, state: RobotState): void => {
+export const sayState = (session: Session, state: RobotState): void => {
 	if (session.json) session.print(state);
 	else session.say(`${state.state}${state.cause === null ? "" : ` (${state.cause})`}${state.simulated ? ", simulated" : ""}`);
 };
@@ -59,7 +68,7 @@ export const showRobot = (session: Session): Promise<number> =>
 		return 0;
 	});
 
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 export const armRobot = (session: Session): Promise<number> =>
 	withRobot(session, async (line) => {
@@ -110,7 +119,7 @@ export interface Held {
 /** One way to hold a robot: by its own socket, or by a lease of the mesh. */
 export interface Walker {
 	/** Takes it, or goes on holding it. */
-	renew(stride: Stride): Promise<Held>;
+	renew(stride: Stride, body?: BodyAsked): Promise<Held>;
 	end(): Promise<Held>;
 	look(): Promise<Held>;
 }
@@ -118,14 +127,16 @@ export interface Walker {
 const heldOf = (state: RobotState): Held => ({ state: state.state, detail: `${state.travelled.pathMm} mm` });
 
 /** A lease of this command: renewed with the newest tick that was heard, so that a slow link ends it. */
-class Hold implements Walker {
+export class Hold implements Walker {
 	readonly #line: RobotLine;
 	readonly #holder: string;
+	readonly #bounds: Bounds;
 	#id = randomBytes(8).toString("hex");
 	#state: RobotState;
 
-	constructor(line: RobotLine, holder: string, state: RobotState) {
+	constructor(line: RobotLine, holder: string, state: RobotState, bounds: Bounds = WALK_BOUNDS) {
 		this.#line = line;
+		this.#bounds = bounds;
 		this.#holder = holder;
 		this.#state = state;
 	}
@@ -134,10 +145,10 @@ class Hold implements Walker {
 		return this.#state;
 	}
 
-	async renew(stride: Stride): Promise<Held> {
+	async renew(stride: Stride, body: BodyAsked = {}): Promise<Held> {
 		const { armEpoch, tick } = this.#state;
-		const bounds = { pathMm: WALK_MM_MAX, timeMs: WALK_MS_MAX };
-		this.#state = await this.#line.ask({ verb: "lease", id: this.#id, holder: this.#holder, armEpoch, tick, ttlMs: TTL_MS, stride, ...bounds });
+		const lease = { verb: "lease", id: this.#id, holder: this.#holder, armEpoch, tick, ttlMs: TTL_MS };
+		this.#state = await this.#line.ask({ ...lease, stride, body, ...this.#bounds });
 		return heldOf(this.#state);
 	}
 
@@ -154,10 +165,10 @@ class Hold implements Walker {
 	}
 }
 
-export const walkFor = async (session: Session, hold: Walker, stride: Stride, forMs: number): Promise<void> => {
+export const walkFor = async (session: Session, hold: Walker, stride: Stride, forMs: number, body?: BodyAsked): Promise<void> => {
 	const untilMs = performance.now() + forMs;
 	while (performance.now() < untilMs && !session.host.interrupted.aborted) {
-		await hold.renew(stride);
+		await hold.renew(stride, body);
 		await pause(RENEW_EVERY_MS);
 		await hold.look();
 	}

@@ -16,9 +16,9 @@ import {
 	type SeenCause,
 } from "../../edge/machines/safe-stop-state.ts";
 import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
-import { isDown, isUp, type Motion, moveOn, rise, sitDown, stand, UNPOWERED } from "../../firmware-bridge/body/motion.ts";
+import { isDown, isUp, type Motion, moveOn, postureNow, rise, sitDown, stand, UNPOWERED } from "../../firmware-bridge/body/motion.ts";
 import type { GaitName, RobotPlan } from "../../firmware-bridge/body/plan.ts";
-import { straight } from "../../firmware-bridge/body/posture.ts";
+import { type BodyPose, straight } from "../../firmware-bridge/body/posture.ts";
 import { checkWanted, type Wanted } from "../../firmware-bridge/body/walk.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
 import { NOTHING_SENSED, type Sensed, sense } from "./sensed.ts";
@@ -78,6 +78,7 @@ interface Opened {
 	readonly holder: string;
 	readonly at: Instant;
 	readonly from: { readonly xMm: number; readonly yMm: number; readonly pathMm: number };
+	readonly body: BodyPose | undefined;
 	readonly bounds: LeaseBounds;
 }
 
@@ -168,7 +169,7 @@ export class ActuatorLoop {
 		if (!taken.ok) return taken;
 		if (this.#opened?.id !== lease.id) {
 			this.#closeLease();
-			this.#opened = { id: lease.id, holder: lease.holder, at, from: this.#motion.travelled, bounds: lease.bounds };
+			this.#opened = { id: lease.id, holder: lease.holder, at, from: this.#motion.travelled, body: this.#bodyNow(), bounds: lease.bounds };
 		}
 		this.#motion = stood.value;
 		this.#wanted = lease.wanted;
@@ -310,13 +311,19 @@ export class ActuatorLoop {
 		this.#ask({ kind: "risen" });
 	}
 
-	/** What a lease was opened for is over when it has gone that far, or for that long. */
+	#bodyNow(): BodyPose | undefined {
+		return postureNow(this.#motion)?.stance.body;
+	}
+
+	/** What a lease was opened for is over when it has gone that far, or for that long; a body that leans out over its feet goes too. */
 	#boundLease(at: Instant): void {
 		const opened = this.#opened;
 		if (opened === undefined || this.#mover.kind !== "moving") return;
 		const { pathMm, radiusMm, timeMs } = opened.bounds;
 		const { travelled } = this.#motion;
-		const away = Math.hypot(travelled.xMm - opened.from.xMm, travelled.yMm - opened.from.yMm);
-		if (travelled.pathMm - opened.from.pathMm >= pathMm || away >= radiusMm || at - opened.at >= timeMs) this.endLease(opened.holder);
+		const [body, began] = [this.#bodyNow(), opened.body];
+		const leantMm = body === undefined || began === undefined ? 0 : Math.hypot(body.xMm - began.xMm, body.yMm - began.yMm);
+		const away = Math.hypot(travelled.xMm - opened.from.xMm, travelled.yMm - opened.from.yMm) + leantMm;
+		if (travelled.pathMm - opened.from.pathMm + leantMm >= pathMm || away >= radiusMm || at - opened.at >= timeMs) this.endLease(opened.holder);
 	}
 }

@@ -2424,33 +2424,33 @@ yMm: number
 turnDegrees: number
 }
 /**
- * how it carries its body; absent: straight
+ * how it carries its body; what is absent: straight
  */
 body?: {
 /**
  * to the right of the middle of its feet
  */
-xMm: number
+xMm?: number
 /**
  * before the middle of its feet
  */
-yMm: number
+yMm?: number
 /**
  * over the ground
  */
-heightMm: number
+heightMm?: number
 /**
  * right side down
  */
-rollDegrees: number
+rollDegrees?: number
 /**
  * nose up
  */
-pitchDegrees: number
+pitchDegrees?: number
 /**
  * to the left
  */
-yawDegrees: number
+yawDegrees?: number
 }
 }
 }

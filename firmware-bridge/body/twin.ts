@@ -1,10 +1,10 @@
 // Decides what a robot that is only calculated does with its pulses: joints that need time, legs that go limp, feet that carry, a body that is pushed along, a battery that sags.
 import type { BoardSensors, Pulses } from "../words.ts";
+import { footingOf } from "./footing.ts";
 import type { LegAngles } from "./leg.ts";
 import { JOINT_NAMES, type JointName, type RobotPlan, radians, type Vec } from "./plan.ts";
 import { footInBody, postureOf, sitStance } from "./posture.ts";
 import { anglesOf } from "./servos.ts";
-import { marginInside } from "./stability.ts";
 
 /** What is broken on purpose. */
 export interface TwinFaults {
@@ -28,6 +28,8 @@ export interface Twin {
 	readonly yMm: number;
 	readonly headingDegrees: number;
 	readonly heightMm: number;
+	/** Unit vector out of the floor, in the body's frame. */
+	readonly up: Vec;
 	/** Of the centre of mass inside the feet that carry; undefined on its belly. */
 	readonly marginMm: number | undefined;
 	readonly hasFallen: boolean;
@@ -39,7 +41,6 @@ export const SOUND: TwinFaults = { stuck: [], batteryMv: 8_100, boardMv: 7_900, 
 
 const SERVO_DEGREES_PER_SECOND = 353;
 const CONTACT_MM = 2;
-const FEET_TO_STAND = 3;
 const FALLEN_DEGREES = 60;
 const GRAVITY_MG = 1_000;
 /** Six legs that hold, and eighteen joints that move, at 8 V. */
@@ -47,6 +48,7 @@ const HOLD_SAG_MV = 150;
 const MOVE_SAG_MV = 450;
 const DRAIN_MV_PER_SECOND = 0.2;
 
+const LEVEL: Vec = { x: 0, y: 0, z: 1 };
 const NONE: readonly boolean[] = [false, false, false, false, false, false];
 
 export const sittingTwin = (plan: RobotPlan): Twin => {
@@ -60,6 +62,7 @@ export const sittingTwin = (plan: RobotPlan): Twin => {
 		yMm: 0,
 		headingDegrees: 0,
 		heightMm: plan.heightsMm.sit,
+		up: LEVEL,
 		marginMm: undefined,
 		hasFallen: false,
 		drainedMv: 0,
@@ -91,12 +94,12 @@ const pushed = (before: readonly Vec[], after: readonly Vec[]): { readonly xMm: 
 	return { xMm: bx - (Math.cos(turn) * ax + Math.sin(turn) * ay), yMm: by - (Math.cos(turn) * ay - Math.sin(turn) * ax), turn: -turn };
 };
 
-/** Feet at the lowest plane carry; on its belly none does. */
-const standOn = (plan: RobotPlan, feet: readonly Vec[], holding: readonly boolean[]): { readonly contact: readonly boolean[]; readonly heightMm: number } => {
-	const lowest = Math.min(...feet.filter((_, leg) => holding[leg]).map((foot) => foot.z));
-	const contact = feet.map((foot, leg) => holding[leg] === true && foot.z <= lowest + CONTACT_MM);
-	const isUp = contact.filter((carries) => carries).length >= FEET_TO_STAND && -lowest > plan.heightsMm.sit + CONTACT_MM;
-	return isUp ? { contact, heightMm: -lowest } : { contact: NONE, heightMm: plan.heightsMm.sit };
+/** Feet on the floor carry; on its belly none does. */
+const standOn = (plan: RobotPlan, feet: readonly Vec[], holding: readonly boolean[]): Pick<Twin, "contact" | "heightMm" | "up" | "marginMm"> => {
+	const footing = footingOf(feet, holding, plan.centreOfMassMm, CONTACT_MM);
+	if (footing === undefined || footing.heightMm <= plan.heightsMm.sit + CONTACT_MM)
+		return { contact: NONE, heightMm: plan.heightsMm.sit, up: LEVEL, marginMm: undefined };
+	return footing;
 };
 
 export const advanceTwin = (plan: RobotPlan, twin: Twin, pulsesUs: Pulses, elapsedMs: number, faults: TwinFaults): Twin => {
@@ -110,20 +113,13 @@ export const advanceTwin = (plan: RobotPlan, twin: Twin, pulsesUs: Pulses, elaps
 	});
 	const feetOf = (all: readonly LegAngles[]): readonly Vec[] => plan.legs.map((leg, at) => footInBody(plan, leg, all[at] ?? { coxa: 0, femur: 0, tibia: 0 }));
 	const [before, feet] = [feetOf(twin.angles), feetOf(angles)];
-	const { contact, heightMm } = standOn(plan, feet, holding);
+	const { contact, heightMm, up, marginMm } = standOn(plan, feet, holding);
 	const carried = contact.map((carries, leg) => carries && twin.contact[leg] === true);
 	const push = pushed(
 		before.filter((_, leg) => carried[leg]),
 		feet.filter((_, leg) => carried[leg]),
 	);
 	const heading = radians(twin.headingDegrees);
-	const isUp = contact.includes(true);
-	const marginMm = isUp
-		? marginInside(
-				feet.filter((_, leg) => contact[leg]),
-				plan.centreOfMassMm,
-			)
-		: undefined;
 	const moved = angles.reduce(
 		(sum, now, leg) => sum + JOINT_NAMES.reduce((most, joint) => most + Math.abs(now[joint] - (twin.angles[leg]?.[joint] ?? 0)), 0),
 		0,
@@ -138,11 +134,18 @@ export const advanceTwin = (plan: RobotPlan, twin: Twin, pulsesUs: Pulses, elaps
 		yMm: twin.yMm + push.xMm * Math.sin(heading) + push.yMm * Math.cos(heading),
 		headingDegrees: twin.headingDegrees + (push.turn * 180) / Math.PI,
 		heightMm,
+		up,
 		marginMm,
 		hasFallen: twin.hasFallen || (marginMm !== undefined && marginMm < 0),
 		drainedMv: twin.drainedMv + (DRAIN_MV_PER_SECOND * held * elapsedMs) / 1_000,
 		sagMv: HOLD_SAG_MV * held + MOVE_SAG_MV * Math.min(1, load),
 	};
+};
+
+/** As it stands, and tipped to the right by so much more. */
+const gravityOf = ({ x, y, z }: Vec, tilt: number): [number, number, number] => {
+	const [cos, sin] = [Math.cos(tilt), Math.sin(tilt)];
+	return [Math.round(GRAVITY_MG * (cos * x + sin * z)), Math.round(GRAVITY_MG * y), Math.round(GRAVITY_MG * (cos * z - sin * x))];
 };
 
 /** What its sensors would say. */
@@ -151,7 +154,7 @@ export const senseTwin = (twin: Twin, faults: TwinFaults): Omit<BoardSensors, "k
 	return {
 		servoMv: Math.round(faults.batteryMv - twin.drainedMv - twin.sagMv),
 		boardMv: faults.boardMv,
-		accelMg: [Math.round(GRAVITY_MG * Math.sin(tilt)), 0, Math.round(GRAVITY_MG * Math.cos(tilt))],
+		accelMg: gravityOf(twin.up, tilt),
 		gyroDeciDps: [0, 0, 0],
 		...(faults.rangeMm === undefined ? {} : { rangeMm: faults.rangeMm }),
 	};

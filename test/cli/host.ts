@@ -20,7 +20,8 @@ export interface Surroundings extends Partial<Host> {
 	readonly onOut?: (text: string) => void;
 }
 
-export const runHere = async (args: readonly string[], surroundings: Surroundings = {}): Promise<Ran> => {
+/** A terminal of a test, and what was written to it so far. */
+export const hostOf = (surroundings: Surroundings = {}): { readonly host: Host; readonly written: () => Omit<Ran, "code"> } => {
 	const { onOut, ...more } = surroundings;
 	let out = "";
 	let err = "";
@@ -43,8 +44,13 @@ export const runHere = async (args: readonly string[], surroundings: Surrounding
 		interrupted: new AbortController().signal,
 		...more,
 	};
+	return { host, written: () => ({ out, err }) };
+};
+
+export const runHere = async (args: readonly string[], surroundings: Surroundings = {}): Promise<Ran> => {
+	const { host, written } = hostOf(surroundings);
 	const code = await runCli(args, host);
-	return { code, out, err };
+	return { code, ...written() };
 };
 
 export interface TestApi {

@@ -19,6 +19,8 @@ export const VERBS: readonly string[] = [
 	"robot arm",
 	"robot walk",
 	"robot turn",
+	"robot pose",
+	"robot look",
 	"robot stop",
 	"robot release",
 	"open",

@@ -4,7 +4,7 @@ import { sayFault } from "../../contracts/errors.ts";
 import { type Instant, instant } from "../../contracts/time.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import { JOINT_NAMES } from "../../firmware-bridge/body/plan.ts";
-import { straight } from "../../firmware-bridge/body/posture.ts";
+import { type BodyPose, straight } from "../../firmware-bridge/body/posture.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
 import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { BoardLine } from "./board-line.ts";
@@ -20,7 +20,7 @@ export interface VirtualLine {
 	runMs(ms: number): void;
 }
 
-type Lease = Partial<Omit<LeaseAsked, "wanted">> & { readonly yMm?: number; readonly turnDegrees?: number };
+type Lease = Partial<Omit<LeaseAsked, "wanted">> & { readonly yMm?: number; readonly turnDegrees?: number; readonly body?: Partial<BodyPose> };
 
 export class LoopRig<Line extends VirtualLine = BoardLine> {
 	readonly line: Line;
@@ -62,7 +62,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 	}
 
 	lease(lease: Lease = {}): ReturnType<ActuatorLoop["lease"]> {
-		const { yMm = 40, turnDegrees = 0, ...more } = lease;
+		const { yMm = 40, turnDegrees = 0, body = {}, ...more } = lease;
 		return this.loop.lease({
 			id: "a",
 			holder: "anna",
@@ -70,7 +70,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 			tick: this.line.now(),
 			ttlMs: TTL_MS,
 			gait: "tripod",
-			wanted: { stride: { xMm: 0, yMm, turnDegrees }, body: straight(plan) },
+			wanted: { stride: { xMm: 0, yMm, turnDegrees }, body: { ...straight(plan), ...body } },
 			bounds: { pathMm: 5_000, radiusMm: 5_000, timeMs: 60_000 },
 			...more,
 		});
