@@ -17,7 +17,7 @@ import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { RobotDesk } from "../robot/desk.ts";
 import { ActuatorLoop, type KeptArming, TURN_MS } from "../robot/loop.ts";
 import { sayRow, stateOf } from "../robot/words.ts";
-import { keptFiles } from "./kept-files.ts";
+import { inTurn, keptFiles } from "./kept-files.ts";
 
 export interface ActuatorOptions {
 	readonly folder: string;
@@ -116,15 +116,10 @@ const turnEvery = (turn: () => void): (() => void) => {
 	return () => clearTimeout(timer);
 };
 
-/** One write after the other, each as it was then. */
-const keeper = (files: KeptFiles): ((arming: KeptArming) => Promise<void>) => {
-	let writing: Promise<void> = Promise.resolve();
-	return (arming) => {
-		const next = writing.catch(() => undefined).then(() => files.write(ARMING_FILE, `${JSON.stringify({ schema: "orion.arming/1", ...arming })}\n`, "plain"));
-		writing = next;
-		return next;
-	};
-};
+const keeper =
+	(files: KeptFiles) =>
+	(arming: KeptArming): Promise<void> =>
+		files.write(ARMING_FILE, `${JSON.stringify({ schema: "orion.arming/1", ...arming })}\n`, "plain");
 
 export const startActuator = async ({ folder, policy, driver, note, onTurn }: ActuatorOptions): Promise<Actuator> => {
 	const plan = await readPlan(policy);
@@ -132,7 +127,7 @@ export const startActuator = async ({ folder, policy, driver, note, onTurn }: Ac
 };
 
 export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }: OpenActuatorOptions): Promise<Actuator> => {
-	const files = await keptFiles(folder);
+	const files = inTurn(await keptFiles(folder));
 	const found = await readArming(files);
 	let desk: RobotDesk | undefined;
 	const loop: ActuatorLoop = new ActuatorLoop({
@@ -179,6 +174,7 @@ export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }
 			endTurns();
 			await socket.close();
 			await driver.close();
+			await files.settled();
 		},
 	};
 };

@@ -41,3 +41,17 @@ export const keptFiles = async (folder: string): Promise<KeptFiles> => {
 		write: (name, text, secret) => writeKept(folder, name, text, secret === "secret" ? 0o600 : 0o644),
 	};
 };
+
+/** The same files, written one after the other: of two writes that were asked for, the later one stands. `settled` resolves when none is under way. */
+export const inTurn = (files: KeptFiles): KeptFiles & { readonly settled: () => Promise<void> } => {
+	let writing: Promise<void> = Promise.resolve();
+	return {
+		read: files.read,
+		write: (...given) => {
+			const next = writing.then(() => files.write(...given));
+			writing = next.catch(() => undefined);
+			return next;
+		},
+		settled: () => writing,
+	};
+};
