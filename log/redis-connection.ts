@@ -10,8 +10,6 @@ export type RedisAnswer = Uint8Array | number | null | Error | readonly RedisAns
 export interface RedisConnection {
 	/** All of them in one go, answers in their order. Rejects only when the conversation ended. */
 	send(commands: readonly RedisCommand[]): Promise<readonly RedisAnswer[]>;
-	/** All or none of them, with nothing in between; undefined: none, because what was watched has changed. */
-	atomically(commands: readonly RedisCommand[]): Promise<readonly RedisAnswer[] | undefined>;
 	/** Rejects with what Redis refused, too. */
 	ask(...command: RedisCommand): Promise<RedisAnswer>;
 	/** This conversation can do nothing else from now on. */
@@ -117,14 +115,6 @@ export const connectRedis = async (options: RedisOptions): Promise<RedisConnecti
 	};
 	return {
 		send,
-		atomically: async (commands) => {
-			const answers = await send([["multi"], ...commands, ["exec"]]);
-			const executed = answers.at(-1);
-			if (Array.isArray(executed)) return executed;
-			if (executed === null) return undefined;
-			// Nothing was done: the reason is that of the command that was refused first.
-			throw answers.find((answer) => answer instanceof Error) ?? new Error("nothing was executed");
-		},
 		ask: async (...command) => {
 			const [answer] = await send([command]);
 			if (answer instanceof Error) throw answer;

@@ -1,10 +1,10 @@
 // Connects the log to a Redis as one more reader of it: every record under its own position, in order, and never in the way of whoever appends.
 import { OrionError, sayFault } from "../contracts/errors.ts";
-import { familyStream } from "./families.ts";
 import type { Position, ReadLog, StoredRecord } from "./port.ts";
 import { checkRedis } from "./redis-check.ts";
-import { connectRedis, faultOf, listOf, type RedisCommand, type RedisConnection, type RedisOptions, shownUrl, textOf } from "./redis-connection.ts";
-import { FIELD, findPlace, isWithin, LOG_STREAM, MARK, type Place } from "./redis-place.ts";
+import { connectRedis, faultOf, type RedisConnection, type RedisOptions, shownUrl } from "./redis-connection.ts";
+import { pageCommand, unbroken } from "./redis-page.ts";
+import { findPlace, type Place } from "./redis-place.ts";
 
 export interface MirrorOptions extends Pick<RedisOptions, "url" | "ca"> {
 	readonly log: Pick<ReadLog, "head" | "first" | "read" | "onCommit">;
@@ -159,37 +159,13 @@ export class Mirror {
 		this.#checkedMs = now();
 	}
 
-	#commandsOf(page: readonly StoredRecord[]): readonly RedisCommand[] {
-		const { familyRecordsMax, mesh } = this.#options;
-		const { families, isNew } = this.#place;
-		const commands: RedisCommand[] = page.map(({ position, bytes }, index) => {
-			const id = `${position}-0`;
-			// A stream that is gone must not begin in the middle.
-			return isNew && index === 0 ? ["xadd", LOG_STREAM, id, FIELD, bytes] : ["xadd", LOG_STREAM, "NOMKSTREAM", id, FIELD, bytes];
-		});
-		const last = page.at(-1)?.position ?? 0;
-		commands.push(["hset", MARK, "mesh", mesh, "position", String(last)]);
-		for (const { position, bytes } of familyRecordsMax > 0 ? page : []) {
-			const family = familyStream(bytes);
-			if (family !== undefined && position > (families.get(family) ?? 0))
-				commands.push(["xadd", family, "MAXLEN", "~", String(familyRecordsMax), `${position}-0`, FIELD, bytes]);
-		}
-		return commands;
-	}
-
 	/** Only behind what this mesh wrote last: who puts something there in between makes the whole page fail. */
-	async #write(redis: RedisConnection, page: readonly StoredRecord[]): Promise<void> {
+	async #write(redis: RedisConnection, read: readonly StoredRecord[]): Promise<void> {
 		const { url } = this.#options;
-		const [, last] = await redis.send([
-			["watch", LOG_STREAM],
-			["xrevrange", LOG_STREAM, "+", "-", "COUNT", "1"],
-		]);
-		if (!isWithin(textOf(listOf(listOf(last)[0])[0]), this.#place.upTo)) throw new Changed();
-		const answers = await redis.atomically(this.#commandsOf(page)).catch((error: unknown) => {
-			if (error instanceof OrionError) throw error;
-			throw new OrionError("REDIS_REFUSED", { url: shownUrl(url), detail: error instanceof Error ? error.message.slice(0, 200) : String(error) });
-		});
-		if (answers === undefined || answers.some((answer) => answer === null || answer instanceof Error)) throw new Changed();
+		const page = unbroken(read);
+		const [answer] = await redis.send([pageCommand(page, this.#place, this.#options)]);
+		if (answer instanceof Error) throw new OrionError("REDIS_REFUSED", { url: shownUrl(url), detail: answer.message.slice(0, 200) });
+		if (answer !== 1) throw new Changed();
 		const upTo = page.at(-1)?.position ?? this.#place.upTo;
 		this.#place = { ...this.#place, upTo, isNew: false };
 		this.#mirroredMost = Math.max(this.#mirroredMost, upTo);

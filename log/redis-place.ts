@@ -25,9 +25,6 @@ const positionOf = (id: string): Position | undefined => {
 	return found?.[1] !== undefined && found[2] === "0" ? Number(found[1]) : undefined;
 };
 
-/** Whether the last entry of the stream, if it has one, is one of those that were written up to there. */
-export const isWithin = (lastId: string, upTo: Position): boolean => lastId === "" || (positionOf(lastId) ?? Number.POSITIVE_INFINITY) <= upTo;
-
 /** The content of an entry as `[id, [field, value, ...]]`. */
 export const dataOf = (entry: RedisAnswer | undefined): Uint8Array | undefined => {
 	const data = mapOf(listOf(entry)[1]).get(FIELD);
