@@ -1,5 +1,6 @@
-// Decides how a measured number around its threshold looks as a small picture: a line, the bound, the scale, the hours; drawn without a browser.
-import { crc32, deflateSync } from "node:zlib";
+// Decides how a measured number around its bound looks as a small picture: what it is, its line, the bound, round marks on both axes; drawn without a browser.
+import { Canvas, type Colour, widthOf } from "./picture-canvas.ts";
+import { sayBound, timeMarks, type Unit, valueAxis } from "./picture-scale.ts";
 
 export interface Point {
 	readonly wallMs: number;
@@ -7,145 +8,102 @@ export interface Point {
 }
 
 export interface Chart {
+	/** What is measured, and where. */
+	readonly title: string;
+	readonly unit: Unit;
 	/** In order of time, at least one. */
 	readonly points: readonly Point[];
 	readonly threshold?: number;
 }
 
-const WIDTH = 640;
-const HEIGHT = 280;
-const LEFT = 76;
-const RIGHT = 16;
-const TOP = 16;
-const BOTTOM = 34;
+const WIDTH = 720;
+const HEIGHT = 380;
+const EDGE = 14;
+const TOP = 62;
+const BOTTOM = 58;
+/** Large enough to be read on a phone, where the picture is half as wide. */
 const SCALE = 3;
+const SMALL = 2;
+const LETTER_HEIGHT = 7 * SCALE;
 
-type Colour = readonly [red: number, green: number, blue: number];
 const PAPER: Colour = [255, 255, 255];
-const INK: Colour = [60, 66, 74];
-const GRID: Colour = [225, 229, 234];
+const INK: Colour = [50, 56, 64];
+const GRID: Colour = [222, 226, 231];
 const LINE: Colour = [20, 98, 180];
 const OVER: Colour = [200, 40, 40];
 
-/** Three by five dots each: what numbers and times are written with. */
-const DOTS: Readonly<Record<string, readonly string[]>> = {
-	"0": ["111", "101", "101", "101", "111"],
-	"1": ["010", "110", "010", "010", "111"],
-	"2": ["111", "001", "111", "100", "111"],
-	"3": ["111", "001", "111", "001", "111"],
-	"4": ["101", "101", "111", "001", "001"],
-	"5": ["111", "100", "111", "001", "111"],
-	"6": ["111", "100", "111", "101", "111"],
-	"7": ["111", "001", "010", "010", "010"],
-	"8": ["111", "101", "111", "101", "111"],
-	"9": ["111", "101", "111", "001", "111"],
-	".": ["000", "000", "000", "000", "010"],
-	":": ["000", "010", "000", "010", "000"],
-	"-": ["000", "000", "111", "000", "000"],
-	k: ["100", "101", "110", "101", "101"],
-	M: ["101", "111", "111", "101", "101"],
-	G: ["111", "100", "101", "101", "111"],
+const title = (canvas: Canvas, text: string): void => {
+	const scale = widthOf(text, SCALE) <= WIDTH - 2 * EDGE ? SCALE : SMALL;
+	const fits = Math.floor((WIDTH - 2 * EDGE) / widthOf("x", scale));
+	canvas.text(EDGE, EDGE, text.length <= fits ? text : `${text.slice(0, fits - 2)}..`, scale, INK);
 };
-const GLYPH_WIDTH = 4 * SCALE;
 
-class Canvas {
-	/** One filter byte, then red, green and blue of each dot, row by row: as PNG wants it. */
-	readonly rows = new Uint8Array(HEIGHT * (1 + WIDTH * 3)).fill(255);
-
-	constructor() {
-		for (let y = 0; y < HEIGHT; y++) this.rows[y * (1 + WIDTH * 3)] = 0;
-	}
-
-	dot(x: number, y: number, [red, green, blue]: Colour): void {
-		if (x < 0 || y < 0 || x >= WIDTH || y >= HEIGHT) return;
-		this.rows.set([red, green, blue], y * (1 + WIDTH * 3) + 1 + x * 3);
-	}
-
-	box(x: number, y: number, width: number, height: number, colour: Colour): void {
-		for (let dy = 0; dy < height; dy++) for (let dx = 0; dx < width; dx++) this.dot(x + dx, y + dy, colour);
-	}
-
-	/** Two dots thick, with no gaps. */
-	line(fromX: number, fromY: number, toX: number, toY: number, colour: Colour): void {
-		const steps = Math.max(1, Math.abs(toX - fromX), Math.abs(toY - fromY));
-		for (let step = 0; step <= steps; step++) {
-			this.box(Math.round(fromX + ((toX - fromX) * step) / steps), Math.round(fromY + ((toY - fromY) * step) / steps), 2, 2, colour);
-		}
-	}
-
-	text(x: number, y: number, text: string, colour: Colour): void {
-		for (const [index, letter] of [...text].entries()) {
-			for (const [dy, row] of (DOTS[letter] ?? []).entries()) {
-				for (const [dx, dot] of [...row].entries()) if (dot === "1") this.box(x + index * GLYPH_WIDTH + dx * SCALE, y + dy * SCALE, SCALE, SCALE, colour);
-			}
-		}
-	}
+interface Plane {
+	readonly left: number;
+	readonly x: (wallMs: number) => number;
+	readonly y: (value: number) => number;
 }
 
-/** A number in at most five letters. */
-export const shortNumber = (value: number): string => {
-	const size = Math.abs(value);
-	if (size >= 1e9) return `${(value / 1e9).toFixed(size >= 1e11 ? 0 : 1)}G`;
-	if (size >= 1e6) return `${(value / 1e6).toFixed(size >= 1e8 ? 0 : 1)}M`;
-	if (size >= 1e4) return `${(value / 1e3).toFixed(size >= 1e5 ? 0 : 1)}k`;
-	if (size >= 100) return value.toFixed(0);
-	return value.toFixed(size >= 10 ? 1 : 2);
+/** Both axes with their marks, and where a point lies between them. */
+const plane = (canvas: Canvas, { points, threshold, unit }: Chart): Plane => {
+	const axis = valueAxis([...points.map(({ value }) => value), ...(threshold === undefined ? [] : [threshold])], unit);
+	const left = EDGE + Math.max(...axis.marks.map(({ text }) => widthOf(text, SCALE))) + SCALE;
+	const right = WIDTH - EDGE;
+	const bottom = HEIGHT - BOTTOM;
+	const [fromMs, toMs] = [points[0]?.wallMs ?? 0, points.at(-1)?.wallMs ?? 0];
+	const x = (wallMs: number): number =>
+		toMs === fromMs ? Math.round((left + right) / 2) : Math.round(left + ((wallMs - fromMs) / (toMs - fromMs)) * (right - left - 6));
+	const y = (value: number): number => Math.round(bottom - ((value - axis.low) / (axis.high - axis.low)) * (bottom - TOP));
+	for (const { at, text } of axis.marks) {
+		canvas.box(left, y(at), right - left, 1, GRID);
+		canvas.text(left - SCALE - widthOf(text, SCALE), y(at) - Math.floor(LETTER_HEIGHT / 2), text, SCALE, INK);
+	}
+	canvas.text(EDGE, bottom + 24, "UTC", SCALE, INK);
+	for (const { wallMs, text } of timeMarks(fromMs, toMs, toMs - fromMs < 120_000 ? 3 : 4)) {
+		canvas.box(x(wallMs), TOP, 1, bottom - TOP + 8, GRID);
+		const width = widthOf(text, SCALE);
+		canvas.text(Math.max(left, Math.min(x(wallMs) - Math.floor(width / 2), WIDTH - EDGE - width)), bottom + 24, text, SCALE, INK);
+	}
+	return { left, x, y };
 };
 
-const chunk = (type: string, data: Uint8Array): Buffer => {
-	const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
-	const framed = Buffer.alloc(body.length + 8);
-	framed.writeUInt32BE(data.byteLength, 0);
-	body.copy(framed, 4);
-	framed.writeUInt32BE(crc32(body), body.length + 4);
-	return framed;
+/** Blue up to the bound, red above it, changing where it crosses. */
+const curve = (canvas: Canvas, { points, threshold = Number.POSITIVE_INFINITY }: Chart, { x, y }: Plane): void => {
+	const colour = (value: number): Colour => (value > threshold ? OVER : LINE);
+	for (const [index, point] of points.entries()) {
+		const before = points[index - 1] ?? point;
+		const [from, to] = [before.value > threshold, point.value > threshold];
+		if (from === to) canvas.line(x(before.wallMs), y(before.value), x(point.wallMs), y(point.value), colour(point.value));
+		else {
+			const crossingMs = before.wallMs + ((threshold - before.value) / (point.value - before.value)) * (point.wallMs - before.wallMs);
+			canvas.line(x(before.wallMs), y(before.value), x(crossingMs), y(threshold), colour(before.value));
+			canvas.line(x(crossingMs), y(threshold), x(point.wallMs), y(point.value), colour(point.value));
+		}
+		if (points.length <= 60) canvas.box(x(point.wallMs) - 3, y(point.value) - 3, 7, 7, colour(point.value));
+	}
 };
 
-const pngOf = (canvas: Canvas): Uint8Array => {
-	const head = Buffer.alloc(13);
-	head.writeUInt32BE(WIDTH, 0);
-	head.writeUInt32BE(HEIGHT, 4);
-	// Eight bits a colour, red green blue, no interlacing.
-	head.set([8, 2, 0, 0, 0], 8);
-	const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-	return new Uint8Array(Buffer.concat([signature, chunk("IHDR", head), chunk("IDAT", deflateSync(canvas.rows)), chunk("IEND", new Uint8Array(0))]));
+const bound = (canvas: Canvas, { points, threshold, unit }: Chart, { left, y }: Plane): void => {
+	if (threshold === undefined) return;
+	for (let x = left; x < WIDTH - EDGE; x += 14) canvas.box(x, y(threshold) - 1, Math.min(8, WIDTH - EDGE - x), 2, OVER);
+	const text = `bound ${sayBound(threshold, unit)}`;
+	const width = widthOf(text, SCALE);
+	// Written where the line is farther away: at the left if it begins farther from the bound than it ends.
+	const far = (point: Point | undefined): number => Math.abs((point?.value ?? threshold) - threshold);
+	const x = far(points[0]) > far(points.at(-1)) ? left + 8 : WIDTH - EDGE - width - 4;
+	const isAbove = y(threshold) - LETTER_HEIGHT - 10 >= TOP - LETTER_HEIGHT;
+	const top = isAbove ? y(threshold) - LETTER_HEIGHT - 6 : y(threshold) + 8;
+	canvas.box(x - 4, top - 2, width + 4, LETTER_HEIGHT + 4, PAPER);
+	canvas.text(x, top, text, SCALE, OVER);
 };
 
-/** What the picture shows from bottom to top: all values and the bound, with a little room. */
-export const rangeOf = ({ points, threshold }: Chart): readonly [low: number, high: number] => {
-	const values = [...points.map(({ value }) => value), ...(threshold === undefined ? [] : [threshold])];
-	const [low, high] = [Math.min(...values), Math.max(...values)];
-	const room = (high - low || Math.abs(high) || 1) * 0.08;
-	return [low - room, high + room];
-};
-
-/** A PNG of 640 by 280 dots; undefined if there is nothing to draw. */
+/** A PNG of 720 by 380 dots; undefined if there is nothing to draw. */
 export const drawChart = (chart: Chart): Uint8Array | undefined => {
-	const [first] = chart.points;
-	const last = chart.points.at(-1);
-	if (first === undefined || last === undefined) return undefined;
-	const canvas = new Canvas();
-	canvas.box(0, 0, WIDTH, HEIGHT, PAPER);
-	for (let y = 0; y < HEIGHT; y++) canvas.rows[y * (1 + WIDTH * 3)] = 0;
-	const [low, high] = rangeOf(chart);
-	const spanMs = Math.max(1, last.wallMs - first.wallMs);
-	const xOf = (wallMs: number): number => Math.round(LEFT + ((wallMs - first.wallMs) / spanMs) * (WIDTH - LEFT - RIGHT));
-	const yOf = (value: number): number => Math.round(HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM));
-	for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-		const value = low + (high - low) * part;
-		canvas.box(LEFT, yOf(value), WIDTH - LEFT - RIGHT, 1, GRID);
-		canvas.text(8, yOf(value) - 7, shortNumber(value), INK);
-	}
-	if (chart.threshold !== undefined) for (let x = LEFT; x < WIDTH - RIGHT; x += 12) canvas.box(x, yOf(chart.threshold), 7, 2, OVER);
-	for (const [index, point] of chart.points.entries()) {
-		const before = chart.points[index - 1] ?? point;
-		const isOver = chart.threshold !== undefined && point.value > chart.threshold;
-		canvas.line(xOf(before.wallMs), yOf(before.value), xOf(point.wallMs), yOf(point.value), isOver ? OVER : LINE);
-		canvas.box(xOf(point.wallMs) - 2, yOf(point.value) - 2, 5, 5, isOver ? OVER : LINE);
-	}
-	const clock = (wallMs: number): string => new Date(wallMs).toISOString().slice(11, 19);
-	canvas.text(LEFT, HEIGHT - BOTTOM + 12, clock(first.wallMs), INK);
-	const end = clock(last.wallMs);
-	canvas.text(WIDTH - RIGHT - end.length * GLYPH_WIDTH, HEIGHT - BOTTOM + 12, end, INK);
-	return pngOf(canvas);
+	if (chart.points.length === 0) return undefined;
+	const canvas = new Canvas(WIDTH, HEIGHT, PAPER);
+	title(canvas, chart.title);
+	const drawn = plane(canvas, chart);
+	bound(canvas, chart, drawn);
+	curve(canvas, chart, drawn);
+	return canvas.png();
 };

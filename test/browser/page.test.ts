@@ -52,6 +52,34 @@ describe("what a person sees", () => {
 		expect(complaints).toEqual([]);
 	});
 
+	test("TELL-50: an incident about a number has a picture of it, with words for whoever does not see it", async () => {
+		const world = worldNow();
+		world.node("host", ["web"]);
+		for (let n = 0; n < 60; n++) {
+			world.tick(10_000);
+			const diskUsedRatioMax = 0.93 + n * 0.0006;
+			world.input("/nodes/host", "dev.orion.host.metrics.v1", { uptimeSeconds: 5 + n, cpuRatio: 0.12, memoryUsedRatio: 0.41, diskUsedRatioMax });
+		}
+		const { page, complaints } = await look(await serve(world), { size: PHONE });
+		const card = page.getByRole("article", { name: /a disk on host is 0\.95\d* full/ });
+		await card.waitFor();
+		if ((await card.locator("details").getAttribute("open")) === null) await card.locator("summary").click();
+		const picture = card.getByRole("img", { name: /^Chart of the measurements over time, with their bound 0\.95: a disk on host is 0\.95\d* full$/ });
+		await picture.scrollIntoViewIfNeeded();
+		const sizeOf = (image: unknown): readonly number[] => {
+			const { naturalWidth, naturalHeight } = image as { readonly naturalWidth: number; readonly naturalHeight: number };
+			return [naturalWidth, naturalHeight];
+		};
+		await expect.poll(() => picture.evaluate(sizeOf)).toEqual([720, 380]);
+		// As wide as the phone lets it be, and not distorted.
+		const box = await picture.boundingBox();
+		expect(box?.width).toBeLessThanOrEqual(PHONE.width);
+		expect(box?.width).toBeGreaterThan(PHONE.width * 0.75);
+		expect((box?.width ?? 0) / (box?.height ?? 1)).toBeCloseTo(720 / 380, 1);
+		await shoot(page, "evidence-phone-light");
+		expect(complaints).toEqual([]);
+	});
+
 	test("what happens is shown without a reload", async () => {
 		const world = worldNow();
 		world.node("host", ["web"]);

@@ -24,6 +24,8 @@ interface Known {
 	/** When a yes to what was shown came in time, while it was open. */
 	readonly yesMs?: number;
 	readonly no: boolean;
+	/** Core was away since, and nobody knows for how long. */
+	readonly unsure?: true;
 	readonly ends: readonly string[];
 }
 
@@ -52,6 +54,7 @@ const look = (world: World, { envelope }: Recorded, next: Recorded | undefined):
 		const { clock } = world.state;
 		if (end === "approved" && known !== undefined) {
 			if (set !== known.to) wrong.push(`${ask} asked for ${known.to} and sets ${set}`);
+			if (known.unsure === true) wrong.push(`${ask} is approved, and nobody knows how old it is`);
 			if (known.no) wrong.push(`${ask} is approved after a no`);
 			if (known.yesMs === undefined || clock.engineMs > known.yesMs + EXECUTE_WITHIN_MS) wrong.push(`${ask} is approved without a yes in time`);
 			if (known.yesMs === clock.engineMs) wrong.push(`${ask} is approved in the very moment of the yes: a no in it would come too late`);
@@ -127,7 +130,8 @@ const restart = (world: World, downtimeMs: number | null): World => {
 	const { policyHash, clock } = world.state;
 	const coreTerm = { counter: 1, keyId: "k" };
 	const data = { code: "0.1.0", stateSchema: 3, policyHash, coreTerm, decidedUpTo: 0, downtimeMs, engineMs: clock.engineMs + (downtimeMs ?? 0) };
-	return given(world, inputOf(positionAfter(world), "/core/engine", "dev.orion.engine.started.v1", data));
+	const known = Object.fromEntries(Object.entries(world.known).map(([id, ask]) => [id, downtimeMs === null ? { ...ask, unsure: true as const } : ask]));
+	return given({ ...world, known }, inputOf(positionAfter(world), "/core/engine", "dev.orion.engine.started.v1", data));
 };
 
 /** A node says that an ask is over, and that the level is raised: neither is a node's to say. */

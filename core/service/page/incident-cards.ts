@@ -39,13 +39,14 @@ const actionText = ({ name, node, args, attempt, phase, end, detail }: Action): 
 
 /** The number that it is about, around its bound; most incidents have none, and then there is no picture. */
 const evidence = ({ incident, decisions }: WhyView): readonly (readonly [string, HTMLElement])[] => {
-	const isMeasured =
-		incident?.value !== undefined || decisions.at(-1)?.facts.some(({ value, threshold }) => typeof value === "number" && typeof threshold === "number");
-	if (incident === undefined || isMeasured !== true) return [];
+	const bound = decisions.at(-1)?.facts.find(({ value, threshold }) => typeof value === "number" && typeof threshold === "number")?.threshold;
+	if (incident === undefined || (incident.value === undefined && bound === undefined)) return [];
 	const picture = el("img", {
 		class: "evidence",
 		src: `/evidence/${incident.id}.png`,
-		alt: `the number of ${incident.title} around its bound`,
+		alt: `Chart of the measurements over time${bound === undefined ? "" : `, with their bound ${bound}`}: ${incident.title}`,
+		width: "720",
+		height: "380",
 		loading: "lazy",
 	});
 	picture.addEventListener("error", () => picture.replaceWith("too few measurements are on record for a picture"));
