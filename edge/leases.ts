@@ -17,6 +17,7 @@ export interface LeasesOptions {
 export type LeaseNews =
 	| { readonly kind: "held"; readonly lease: OpenLease; readonly leftMs: number; readonly motion: LeaseRenew["motion"] }
 	| { readonly kind: "ended"; readonly lease: string }
+	| { readonly kind: "sit"; readonly by: string }
 	| { readonly kind: "refused"; readonly reason: string; readonly detail: string };
 
 const refused = (reason: string, detail: string): LeaseNews => ({ kind: "refused", reason, detail });
@@ -79,6 +80,8 @@ export class Leases {
 				return { kind: "held", lease: step.open, leftMs: step.open.untilTick - view.nowTick, motion };
 			case "ended":
 				return { kind: "ended", lease: step.lease };
+			case "sit":
+				return { kind: "sit", by: step.by };
 			case "refused":
 				return refused(step.reason, step.detail);
 		}

@@ -6,6 +6,8 @@ import type { MotionAsked, MotionOpened, MoverHeard } from "../../core/service/m
 import type { MeshClient } from "./mesh-client.ts";
 
 const RENEW_EVERY_MS = 100;
+/** What comes later than this after the tick that core heard sits nothing down. */
+const SIT_TTL_MS = 1_000;
 
 export interface Hold {
 	/** The node's newest word. */
@@ -33,6 +35,13 @@ class Signing {
 		return `${text}.${sign(null, Buffer.from(text), this.#key).toString("base64url")}`;
 	}
 }
+
+/** Core's word for a person who has a node sit down: nothing is held by it, so there is nothing to renew. Faults: MOVER_NOT_HEARD. */
+export const askToSit = (client: Pick<MeshClient, "post">, node: string, holder: string): Promise<MotionOpened> => {
+	const bounds = { distanceMm: 1, radiusMm: 1, timeMs: SIT_TTL_MS };
+	const asked: Omit<MotionAsked, "via"> = { node, holder, holderKey: new Signing().publicKey, purpose: "sit", ttlMs: SIT_TTL_MS, bounds };
+	return client.post<MotionOpened>("/lease/open", asked);
+};
 
 /** `mesh`: its id, which everything signed is bound to. `motion`: what is wanted now, asked at each renewal. Renewals follow each other: one that is not answered is followed by none. */
 export const hold = async (

@@ -1,9 +1,9 @@
-// Connects `orion robot walk`, `turn` and `pose` with `--node` to a lease of the mesh: opened when it begins, renewed with what is wanted, given back at its end.
+// Connects `orion robot walk`, `turn`, `pose` and `sit` with `--node` to a lease of the mesh: opened when it begins, renewed with what is wanted, given back at its end.
 import { OrionError } from "../../contracts/errors.ts";
 import type { MoverHeard } from "../../core/service/motion-leases.ts";
-import { type Hold, hold } from "./holder.ts";
+import { askToSit, type Hold, hold } from "./holder.ts";
 import type { MeshClient } from "./mesh-client.ts";
-import { type BodyAsked, type Held, type Stride, type Walker, walkByKeys, walkFor } from "./robot.ts";
+import { type BodyAsked, type Held, pause, type Stride, type Walker, walkByKeys, walkFor } from "./robot.ts";
 import type { Session } from "./session.ts";
 
 /** The node's tick is up to 100 ms old when it is echoed. */
@@ -104,4 +104,34 @@ export const walkNode = async (session: Session, node: string, stride: Stride, f
 	if (session.json) session.print({ schema: "orion.robot-walk/1", node, moved: walker.hasMoved });
 	else session.say(walker.hasMoved ? `${node} walked, and was let go` : `${node} did not move`);
 	return walker.hasMoved ? 0 : 8;
+};
+
+/** From here it can sit down. */
+const UP: readonly string[] = ["rising", "armed", "moving", "hold", "calibrating"];
+const SITS: readonly string[] = ["settling", "off"];
+interface Nodes {
+	readonly nodes: readonly { readonly node: string; readonly safety?: string }[];
+}
+const SAT_WITHIN_MS = 3_000;
+const LOOK_EVERY_MS = 50;
+
+/** Only down: standing up is asked at the robot's own machine. Faults: ROBOT_REFUSED, MOVER_NOT_HEARD. */
+export const sitNode = async (session: Session, node: string): Promise<number> => {
+	const client = await session.mesh();
+	const { safety: before } = await askToSit(client, node, session.host.user);
+	if (!UP.includes(before)) throw new OrionError("ROBOT_REFUSED", { why: before, detail: `${node} does not stand` });
+	const untilMs = performance.now() + SAT_WITHIN_MS;
+	const seen = async (): Promise<string> => {
+		for (;;) {
+			const { nodes } = await client.get<Nodes>("/state/nodes");
+			const safety = nodes.find((one) => one.node === node)?.safety ?? "unknown";
+			if (SITS.includes(safety) || performance.now() > untilMs) return safety;
+			await pause(LOOK_EVERY_MS);
+		}
+	};
+	const safety = await session.waiting(() => `waiting for ${node}`, seen());
+	const sits = SITS.includes(safety);
+	if (session.json) session.print({ schema: "orion.robot-sit/1", node, before, safety, sits });
+	else session.say(sits ? `${node} sits down (${safety})` : `${node} did not sit: it is ${safety}. What it never refuses: orion stop --node ${node}`);
+	return sits ? 0 : 8;
 };

@@ -131,8 +131,11 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 			.option("--node <node>", "a robot of the mesh instead of this machine's: by a lease that core vouches for")
 			.option("--for <seconds>", "without keys: for this long, at most 600", parseSeconds)
 			.option(what === "walk" ? "--back" : "--right", what === "walk" ? "backwards" : "to the right");
-	for (const verb of ["stop", "cut", "sit", "resume"] as const)
+	for (const verb of ["stop", "cut", "resume"] as const)
 		add(verb, ONCE[verb], [`orion robot ${verb}`], async (session) => (await import("./robot.ts")).tellRobot(session, verb));
+	add("sit", ONCE.sit, ["orion robot sit", "orion robot sit --node rover"], async (session, { node }: { readonly node?: string }) =>
+		node === undefined ? (await import("./robot.ts")).tellRobot(session, "sit") : (await import("./robot-mesh.ts")).sitNode(session, node),
+	).option("--node <node>", "a robot of the mesh instead of this machine's, whoever holds it");
 	add(
 		"release",
 		"you stand at the robot, it lies on its belly, and what was wrong is mended",

@@ -100,6 +100,10 @@ export class AgentLine {
 		if (said === undefined) return refused("robot-not-heard");
 		const news = leases.take(bytes);
 		if (news.kind === "ended") this.#end();
+		if (news.kind === "sit") {
+			this.#drop();
+			this.#say({ verb: "sit" });
+		}
 		if (news.kind !== "held") return news;
 		if (news.lease.purpose !== "move") {
 			leases.drop();

@@ -297,6 +297,7 @@ const leasesOf = ({ robot }: NodeSafe, { note, certificate }: AgentOptions): Pic
 					}
 					const news = robot.lease(bytes);
 					if (news.kind === "refused") note("lease-refused", { reason: news.reason, detail: news.detail });
+					if (news.kind === "sit") note("robot-sits", { by: news.by });
 				},
 			};
 

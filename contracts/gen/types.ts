@@ -2249,7 +2249,7 @@ why: ("let-go" | "not-renewed")
 }
 
 /**
- * A person takes a node that moves; the payload of a compact JWS by core, which names the key of the holder.
+ * A person takes a node that moves, or has it sit down; the payload of a compact JWS by core, which names the key of the holder.
  */
 export interface LeaseOpen {
 /**
@@ -2293,9 +2293,9 @@ holder: string
  */
 holderKey: string
 /**
- * what for
+ * what for; sit: nothing is held, it sits down
  */
-purpose: ("move" | "calibrate")
+purpose: ("move" | "calibrate" | "sit")
 /**
  * bounds of the motion
  */
@@ -2316,7 +2316,7 @@ timeMs: number
 }
 
 /**
- * Core vouched for a person who takes a node that moves.
+ * Core vouched for a person who takes a node that moves, or has it sit down.
  */
 export interface LeaseOpened {
 /**
@@ -2332,9 +2332,9 @@ node: string
  */
 holder: string
 /**
- * what for
+ * what for; sit: nothing is held, it sits down
  */
-purpose: ("move" | "calibrate")
+purpose: ("move" | "calibrate" | "sit")
 /**
  * arming that it is for
  */

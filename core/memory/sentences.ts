@@ -93,7 +93,9 @@ const SENTENCES: Sentences = {
 		`incident resolved, ${data.how === "repaired" ? "repaired" : "cleared by itself"} after ${sayDuration(data.openMs)} (${data.incident})`,
 	"dev.orion.incident.updated.v1": ({ data }) => `incident seen ${data.count} times, ${data.severity} (${data.incident})`,
 	"dev.orion.lease.opened.v1": ({ data }) =>
-		`${data.holder} may ${data.purpose} ${data.node}, at most ${sayDuration(data.bounds.timeMs)} and ${data.bounds.distanceMm} mm (${data.via})`,
+		data.purpose === "sit"
+			? `${data.holder} has ${data.node} sit down (${data.via})`
+			: `${data.holder} may ${data.purpose} ${data.node}, at most ${sayDuration(data.bounds.timeMs)} and ${data.bounds.distanceMm} mm (${data.via})`,
 	"dev.orion.lease.ended.v1": ({ data }) => `nobody holds ${data.node} any more (${data.why === "let-go" ? "let go" : "not renewed"})`,
 	"dev.orion.level.answered.v1": ({ data }) => `the ask for another level (${data.ask}) was ${data.end}${data.by === undefined ? "" : ` by ${data.by}`}`,
 	"dev.orion.level.asked.v1": ({ data }) => `${data.by} asks for level ${data.level} instead of ${data.before} (${data.ask})`,

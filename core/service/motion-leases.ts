@@ -75,7 +75,8 @@ export class MotionLeases {
 		const lease = newLease();
 		const open: LeaseOpen = { v: 1, mesh, node, session, lease, armEpoch, tick, ttlMs, holder, holderKey, purpose, bounds };
 		this.#send(node, Buffer.from(await key.sign("orion-lease-open+jws", open)));
-		this.#watch(node, lease);
+		// Nobody renews a way down.
+		if (purpose !== "sit") this.#watch(node, lease);
 		await journal.note("/core/operator", "dev.orion.lease.opened.v1", { lease, node, holder, purpose, armEpoch, bounds, via });
 		return ok({ ...heard.value, lease });
 	}

@@ -52,6 +52,8 @@ export type LeaseRefusal =
 export type LeaseStep =
 	| { readonly kind: "held"; readonly book: LeaseBook; readonly open: OpenLease }
 	| { readonly kind: "ended"; readonly book: LeaseBook; readonly lease: string }
+	/** Somebody has it sit down, whoever holds it: nothing is held after that. */
+	| { readonly kind: "sit"; readonly book: LeaseBook; readonly by: string }
 	| { readonly kind: "refused"; readonly book: LeaseBook; readonly reason: LeaseRefusal; readonly detail: string };
 
 const USED_MAX = 256;
@@ -88,6 +90,9 @@ export const openLease = (before: LeaseBook, view: LeaseView, asked: LeaseOpen):
 	const wrong = addressed(view, asked) ?? judgeTick(view, tick, untilTick);
 	if (wrong !== undefined) return refuse(book, ...wrong);
 	if (book.used.includes(lease)) return refuse(book, "used-before", lease);
+	const used = [...book.used, lease].slice(-USED_MAX);
+	// A way down is nobody's to keep: it needs no turn and leaves nothing to renew.
+	if (purpose === "sit") return { kind: "sit", book: { open: undefined, used }, by: holder };
 	if (book.open !== undefined) return refuse(book, "held-by-other", book.open.holder);
 	const open: OpenLease = {
 		lease,
@@ -104,7 +109,7 @@ export const openLease = (before: LeaseBook, view: LeaseView, asked: LeaseOpen):
 		heardTick: view.nowTick,
 		untilTick,
 	};
-	return { kind: "held", book: { open, used: [...book.used, lease].slice(-USED_MAX) }, open };
+	return { kind: "held", book: { open, used }, open };
 };
 
 export const renewLease = (before: LeaseBook, view: LeaseView, asked: LeaseRenew): LeaseStep => {

@@ -153,6 +153,18 @@ test("HARM-119 a lease is good on the robot's clock as long as on the agent's, a
 	expect(second).toMatchObject(motion);
 });
 
+test("HARM-167 a sit of the mesh is said to the robot once, and nothing is held after it; an old one, or of another arming, is not said", async () => {
+	expect(rig.opens(A).kind).toBe("held");
+	expect(rig.opens(B, rig.nowMs - TTL_MS, "sit")).toMatchObject({ kind: "refused", reason: "too-old" });
+	expect(rig.opens(B, rig.nowMs, "sit")).toEqual({ kind: "sit", by: "peter" });
+	expect(rig.opens(B, rig.nowMs, "sit")).toMatchObject({ kind: "refused", reason: "used-before" });
+	expect(rig.renews(A, 1)).toMatchObject({ kind: "refused" });
+	await until("it is said", () => rig.of("sit").length > 0);
+	await rig.says({ armEpoch: 8, state: "settling" });
+	expect(rig.opens("00112233445566cc", rig.nowMs, "sit")).toMatchObject({ kind: "refused", reason: "other-epoch" });
+	expect(rig.of("sit")).toHaveLength(1);
+});
+
 test("HARM-119 what the robot refuses, a new epoch and another purpose are held by nobody", async () => {
 	rig.opens(A);
 	await rig.refuses("not-standing");

@@ -80,6 +80,27 @@ describe("HARM-55 a lease", () => {
 		expect(told(endLease(book, view(1_010), { v: 1, mesh: "mesh-1", node: "pi-1", lease: "ffeeddccbbaa9988" }))).toBe("other-lease");
 		expect(told(openLease(book, view(1_400), { ...other, tick: 1_390 }))).toBe(1_790);
 	});
+	test("HARM-167 a sit needs no turn: it ends whatever is held, holds nothing itself, and is as young, addressed and single as a lease", () => {
+		const sit = opening(1_090, { lease: "ffeeddccbbaa9988", holder: "anna", purpose: "sit" });
+		const step = openLease(opened(), view(1_100), sit);
+		expect(step).toMatchObject({ kind: "sit", by: "anna", book: { open: undefined } });
+		expect(told(renewLease(step.book, view(1_110), renewal(1_110, 1)))).toBe("other-lease");
+		expect(told(openLease(step.book, view(1_110), sit))).toBe("used-before");
+		expect(openLease(noLease, view(1_100), sit).kind).toBe("sit");
+		const refused: readonly (readonly [LeaseView, string])[] = [
+			[view(1_490), "too-old"],
+			[view(1_089), "tick-from-the-future"],
+			[view(1_100, { armEpoch: 8 }), "other-epoch"],
+			[view(1_100, { session: "6.00000000000000aa" }), "other-session"],
+			[view(1_100, { node: "pi-2" }), "other-node"],
+			[view(1_100, { mesh: "mesh-2" }), "other-mesh"],
+		];
+		for (const [now, reason] of refused) {
+			const kept = openLease(opened(), now, sit);
+			expect(told(kept)).toBe(reason);
+			if (now.nowTick < 1_400) expect(kept.book.open?.holder).toBe("peter");
+		}
+	});
 	test.each([
 		["in time", view(1_100), renewal(1_090, 1), 1_490],
 		["late: the same end", view(1_180), renewal(1_090, 1), 1_490],
@@ -156,6 +177,17 @@ describe("HARM-56 signed leases", () => {
 		expect(node.take(open(holder))).toMatchObject({ kind: "refused", reason: "unknown-key" });
 		expect(node.take(core.sign("orion-command+jws", opening(1_000)))).toMatchObject({ kind: "refused" });
 		expect(node.take(Buffer.from("move!"))).toMatchObject({ kind: "refused", reason: "malformed" });
+	});
+	test("HARM-167 only core has it sit down: nobody signs that for himself", () => {
+		const sit = (signer: Signer) => signer.sign("orion-lease-open+jws", opening(1_000, { holderKey: holder.publicKey, purpose: "sit" }));
+		const node = leases();
+		expect(node.take(open())).toMatchObject({ kind: "held" });
+		expect(node.take(sit(holder))).toMatchObject({ kind: "refused", reason: "unknown-key" });
+		expect(node.take(core.sign("orion-lease-open+jws", opening(1_050, { lease: "00112233445566bb", holder: "anna", purpose: "sit" })))).toEqual({
+			kind: "sit",
+			by: "anna",
+		});
+		expect(node.take(renew(holder))).toMatchObject({ kind: "refused" });
 	});
 	test("a flipped byte anywhere is no lease", () => {
 		const bytes = open();
