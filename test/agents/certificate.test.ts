@@ -1,7 +1,9 @@
 // Shows how long a certificate counts: taken back it ends at once and for good, over it leaves health and stop, and it is renewed for its own key alone (HARM-108 to HARM-110, HARM-112).
-import { X509Certificate } from "node:crypto";
+import "reflect-metadata";
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, X509CertificateGenerator } from "@peculiar/x509";
 import { afterEach, describe, expect, test } from "vitest";
 import { parseAddress, post } from "../../agents/roles/core-line.ts";
 import { joinMesh } from "../../agents/roles/join.ts";
@@ -15,6 +17,23 @@ import { closeAll, codeOf, come, configOf, type Doors, doors, folder, joined, ME
 
 const DAY_MS = 86_400_000;
 const NODE_DAYS = 730;
+
+/** By the authority's own key, for pi-3 and one purpose. */
+const forPurpose = async (purpose: string, { keyPem }: { readonly keyPem: string }): Promise<Uint8Array> => {
+	const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+	const pkcs8 = createPrivateKey(keyPem).export({ format: "der", type: "pkcs8" });
+	const signingKey = await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
+	const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
+	const made = await X509CertificateGenerator.create({
+		subject: "CN=pi-3",
+		issuer: `CN=${MESH}`,
+		signingAlgorithm: algorithm,
+		publicKey: keys.publicKey,
+		signingKey,
+		extensions: [new BasicConstraintsExtension(false, undefined, true), new ExtendedKeyUsageExtension([purpose], true)],
+	});
+	return new Uint8Array(made.rawData);
+};
 
 afterEach(closeAll);
 
@@ -207,7 +226,8 @@ describe("HARM-110 who is given a new certificate", () => {
 	});
 
 	test("one that is over is looked at as closely as one that is not: its issuer, its purpose and its name", async () => {
-		const ca = await openMeshCa(await keptFiles(folder()), MESH, () => Date.now());
+		const home = folder();
+		const ca = await openMeshCa(await keptFiles(home), MESH, () => Date.now());
 		// Another authority that calls itself the same.
 		const namesake = await openMeshCa(await keptFiles(folder()), MESH, () => Date.now());
 		const authority = new X509Certificate(ca.certificatePem);
@@ -219,6 +239,16 @@ describe("HARM-110 who is given a new certificate", () => {
 		expect(readCertified(der(foreign.value.certificatePem), authority)).toBeUndefined();
 		expect(readCertified(der((await ca.server()).certificatePem), authority)).toBeUndefined();
 		expect(readCertified(der(ca.certificatePem), authority)).toBeUndefined();
+		// Its name and issuer are right, but it is there to be a server with.
+		for (const [purpose, read] of [
+			[ExtendedKeyUsage.clientAuth, { node: "pi-3" }],
+			[ExtendedKeyUsage.serverAuth, undefined],
+		] as const) {
+			const made = await forPurpose(purpose, JSON.parse(readFileSync(join(home, "mesh-ca.json"), "utf8")) as { readonly keyPem: string });
+			const found = readCertified(made, authority);
+			if (read === undefined) expect(found).toBeUndefined();
+			else expect(found).toMatchObject(read);
+		}
 		expect(readCertified(Buffer.from("nonsense"), authority)).toBeUndefined();
 	});
 });

@@ -85,7 +85,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** Where each package may be imported; one that is not here may be imported nowhere. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"@hono/node-server": ["core/service/"],
-	"@peculiar/x509": ["agents/roles/mesh-ca.ts"],
+	"@peculiar/x509": ["agents/roles/mesh-ca.ts", "test/agents/certificate.test.ts"],
 	"@serialport/stream": ["test/firmata/"],
 	aedes: ["broker/aedes.ts", "test/bench/bare-aedes.mjs"],
 	ajv: ["build/contracts.mjs", "build/safe-stop.mjs"],
@@ -105,7 +105,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 	"mqtt-packet": ["broker/aedes.ts", "broker/thanks.ts", "test/"],
 	picocolors: ["agents/cli/"],
 	"playwright-core": ["test/browser/"],
-	"reflect-metadata": ["agents/roles/mesh-ca.ts"],
+	"reflect-metadata": ["agents/roles/mesh-ca.ts", "test/agents/certificate.test.ts"],
 	serialport: ["firmware-bridge/drivers/serial-line.ts"],
 	uuidv7: ["agents/cli/", "agents/roles/", "core/service/", "edge/voice.ts"],
 	vitest: ["test/", "vitest.config.ts"],
