@@ -41,7 +41,7 @@ export default defineConfig({
 				},
 			},
 			{ test: { name: "thorough", setupFiles: SETUP, include: THOROUGH, testTimeout: 120_000, hookTimeout: 60_000 } },
-			{ test: { name: "firmata", setupFiles: SETUP, include: FIRMATA, testTimeout: 120_000 } },
+			{ test: { name: "firmata", setupFiles: SETUP, include: FIRMATA, testTimeout: 300_000 } },
 			{
 				test: {
 					name: "system",

@@ -20,7 +20,7 @@ export type Judgement =
 
 /** Types by channel, as `family.name` or `family.*`. A channel without a row carries no envelope. */
 const TYPES: Readonly<Partial<Record<NodeChannel, readonly string[]>>> = {
-	evt: ["alert.*", "alone.*", "process.*", "service.*", "host.*", "hexapod.changed", "log.loss"],
+	evt: ["alert.*", "alone.*", "process.*", "service.*", "host.*", "hexapod.changed", "gadget.changed", "log.loss"],
 	tlm: ["host.metrics", "hexapod.pose"],
 	pulse: ["node.pulse"],
 	state: ["node.state"],

@@ -47,8 +47,8 @@ export const bundle = async () => {
 		...common,
 		entryPoints: { agent: "agents/roles/agent-main.ts", actuator: "agents/roles/actuator-main.ts", board: "agents/roles/board-main.ts" },
 		outdir: "dist",
-		// Loaded only where a robot hangs on a serial port; it brings compiled code.
-		external: ["serialport"],
+		// Loaded only where something hangs on a serial port: one brings compiled code, two are installed by who has such a thing.
+		external: ["serialport", "firmata-io", "johnny-five"],
 		minifySyntax: true,
 		// Packages inside the bundle still call require() for Node's own modules.
 		banner: { js: "import { createRequire as orionCreateRequire } from 'node:module'; const require = orionCreateRequire(import.meta.url);" },

@@ -161,6 +161,12 @@ export const ERRORS = {
 		3,
 		"{path} cannot be opened ({detail}). Check the cable, who may open it (group dialout), and that nothing else has it open.",
 	),
+	PACKAGES_MISSING: kind(
+		"operator",
+		false,
+		1,
+		"{packages} cannot be loaded ({detail}). Install them where orion-mesh is installed: npm install --omit=optional --ignore-scripts {packages}",
+	),
 	IMAGE_INVALID: kind("operator", false, 1, "not a firmware image: {detail}. Restore the committed one, or build it with `node build/avr.mjs`."),
 	FLASH_REFUSED: kind("operator", true, 5, "nothing was written to {port} ({why}): {detail}. Mend that, and try again."),
 	FLASH_FAILED: kind("machine", true, 8, "{port}: {detail}. Outputs stay off while the pull-up is in place; leave the servo battery out, and run it again."),

@@ -2,6 +2,7 @@
 const FAMILIES: Readonly<Record<string, string>> = {
 	alert: "events",
 	alone: "events",
+	gadget: "events",
 	hexapod: "events",
 	host: "events",
 	log: "events",

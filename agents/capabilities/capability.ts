@@ -1,5 +1,6 @@
 // What a capability of a node is: a part of the world that it reports on and may change, behind one small interface.
 import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
+import type { NodeSafety } from "../../contracts/gen/types.ts";
 import type { NodeClock, Note, Timers } from "../../edge/ports.ts";
 import type { Measured } from "../../edge/voice.ts";
 
@@ -17,6 +18,8 @@ export interface CapabilityContext {
 	emit<T extends RecordType>(type: T, data: RecordTypes[T]): Promise<void>;
 	/** A measurement: sent now or never. */
 	measure<T extends Measured>(type: T, data: RecordTypes[T]): void;
+	/** State of this node's safe-stop as it is now. */
+	safety(): NodeSafety["state"];
 	readonly clock: NodeClock;
 	readonly timers: Timers;
 	readonly note: Note;

@@ -11,10 +11,13 @@ import { type MqttTls, mqttConnect } from "../../edge/mqtt.ts";
 import type { Connect, KeptFiles, NodeClock, Note } from "../../edge/ports.ts";
 import type { StopDesk } from "../../edge/stop-desk.ts";
 import { openStopSocket } from "../../edge/stop-socket.ts";
+import { openFirmata } from "../../firmware-bridge/drivers/firmata-board.ts";
+import { firmataPort } from "../../firmware-bridge/drivers/serial-line.ts";
 import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import type { StopReason } from "../capabilities/capability.ts";
 import { dockerRuntime } from "../capabilities/docker.ts";
+import { gadgetsCapability, gadgetTwice } from "../capabilities/gadgets.ts";
 import { hexapodCapability } from "../capabilities/hexapod.ts";
 import { hostCapability } from "../capabilities/host.ts";
 import { processCapability, readBootId } from "../capabilities/process.ts";
@@ -67,7 +70,11 @@ const readConfig = async (folder: string): Promise<ConfigNode> => {
 		throw invalid(`is not JSON (${error instanceof Error ? error.message : "unreadable"})`);
 	}
 	const checked = checkContract("config.node", value);
-	if (checked.ok) return checked.value;
+	if (checked.ok) {
+		const twice = checked.value.gadgets === undefined ? undefined : gadgetTwice(checked.value.gadgets);
+		if (twice === undefined) return checked.value;
+		throw invalid(`/gadgets/${twice.path.join("/")} ${twice.detail}`);
+	}
 	throw invalid(`${String(checked.fault.facts["pointer"])} ${String(checked.fault.facts["detail"])}`);
 };
 
@@ -130,7 +137,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
 	const clock = nodeClock();
-	const { processes = {}, host = {}, systemd, docker } = config;
+	const { processes = {}, host = {}, systemd, docker, gadgets } = config;
 	const everyMs = host.every === undefined ? HOST_EVERY_MS : (parseDuration(host.every) ?? HOST_EVERY_MS);
 	const hexapod = hexapodCapability();
 	return startAgent({
@@ -149,6 +156,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 				? []
 				: [watchedCapability({ ...WATCH, runtime: systemdRuntime({ user: systemd.user ?? false, program: "systemctl" }), services: systemd.units })]),
 			...(hasRobot ? [hexapod] : []),
+			...(gadgets === undefined ? [] : [gadgetsCapability({ config: gadgets, open: async (ends) => openFirmata(await firmataPort(gadgets.port), ends) })]),
 			...(docker === undefined
 				? []
 				: [watchedCapability({ ...WATCH, runtime: dockerRuntime({ socket: docker.socket ?? DOCKER_SOCKET }), services: docker.containers })]),

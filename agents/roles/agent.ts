@@ -239,7 +239,8 @@ export const startAgent = async (options: AgentOptions): Promise<Agent> => {
 	open.data.start();
 	heedCertificate(options.certificate, open);
 	const emit = watchedEmit(outbox, alone);
-	const context: CapabilityContext = { emit, measure: (type, data) => open.data.measure(type, data), clock, timers, note };
+	const measure: CapabilityContext["measure"] = (type, data) => open.data.measure(type, data);
+	const context: CapabilityContext = { emit, measure, safety: () => safe.said(watch).state, clock, timers, note };
 	await Promise.all(capabilities.map((capability) => capability.start(context)));
 	await commands.recover();
 	onWorking();

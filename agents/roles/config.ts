@@ -7,6 +7,7 @@ import type { ConfigOrion } from "../../contracts/gen/types.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { checkYaml } from "../../core/service/checked-yaml.ts";
 import { type LoadedPolicy, loadPolicy, missingPolicy, POLICY_FILES, type PolicyFile, type PolicyTexts } from "../../core/service/policies.ts";
+import { gadgetTwice } from "../capabilities/gadgets.ts";
 import { readText } from "./kept-files.ts";
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
@@ -31,6 +32,8 @@ export const findConfig = async (named: string | undefined, dataFolder: string):
 		// Passwords would cross the network in the clear.
 		if (value.mqtt?.host !== undefined && !isLoopback(value.mqtt.host))
 			return wrong(["mqtt", "host"], "only loopback (127.0.0.1): other machines need TLS, which is not here yet");
+		const twice = value.gadgets === undefined ? undefined : gadgetTwice(value.gadgets);
+		if (twice !== undefined) return wrong(["gadgets", ...twice.path], twice.detail);
 		return ok({ file, value });
 	}
 	if (named !== undefined) return fail("CONFIG_INVALID", { file: resolve(named), line: 1, column: 1, detail: "there is no such file" });

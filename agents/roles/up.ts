@@ -122,11 +122,11 @@ const prepareAgent = async (
 	config: FoundConfig,
 ): Promise<void> => {
 	await keptFiles(folder);
-	const { processes = {}, host = {}, systemd, docker } = config.value;
+	const { processes = {}, host = {}, systemd, docker, gadgets } = config.value;
 	const coreKeys = [{ keyId: core.key.keyId, publicKey: core.key.publicKey }];
 	const password = await register.renew(node);
 	const text = JSON.stringify(
-		{ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host, systemd, docker },
+		{ schema: "orion.node-config/1", mesh, node, url, username: node, password, coreKeys, processes, host, systemd, docker, gadgets },
 		null,
 		"\t",
 	);

@@ -1049,6 +1049,56 @@ containers: string[]
  */
 socket?: string
 }
+/**
+ * buttons, lamps and range finders on an Arduino with StandardFirmata; nothing that moves
+ */
+gadgets?: {
+/**
+ * serial port of the Arduino, /dev/serial/by-id/... for one that keeps its name
+ */
+port: string
+/**
+ * buttons by name
+ */
+buttons?: {
+[k: string]: {
+/**
+ * digital pin, D2 to D13; pressed connects it to ground
+ */
+pin: string
+}
+}
+/**
+ * lamps by name, that blink as this node is: slowly working, fast alone, in flashes stopped
+ */
+lamps?: {
+[k: string]: {
+/**
+ * digital pin, D2 to D13
+ */
+pin: string
+}
+}
+/**
+ * range finders by name
+ */
+ranges?: {
+[k: string]: {
+/**
+ * analogue input, A0 to A5
+ */
+input: string
+/**
+ * which sensor it is, on 5 V
+ */
+sensor: ("GP2Y0A21YK" | "MB1000")
+/**
+ * what is this far away or nearer is near
+ */
+nearMm: number
+}
+}
+}
 }
 
 /**
@@ -1228,6 +1278,56 @@ containers: string[]
  * socket of the Engine (default /var/run/docker.sock)
  */
 socket?: string
+}
+/**
+ * buttons, lamps and range finders on an Arduino with StandardFirmata; nothing that moves
+ */
+gadgets?: {
+/**
+ * serial port of the Arduino, /dev/serial/by-id/... for one that keeps its name
+ */
+port: string
+/**
+ * buttons by name
+ */
+buttons?: {
+[k: string]: {
+/**
+ * digital pin, D2 to D13; pressed connects it to ground
+ */
+pin: string
+}
+}
+/**
+ * lamps by name, that blink as this node is: slowly working, fast alone, in flashes stopped
+ */
+lamps?: {
+[k: string]: {
+/**
+ * digital pin, D2 to D13
+ */
+pin: string
+}
+}
+/**
+ * range finders by name
+ */
+ranges?: {
+[k: string]: {
+/**
+ * analogue input, A0 to A5
+ */
+input: string
+/**
+ * which sensor it is, on 5 V
+ */
+sensor: ("GP2Y0A21YK" | "MB1000")
+/**
+ * what is this far away or nearer is near
+ */
+nearMm: number
+}
+}
 }
 }
 
@@ -1681,6 +1781,32 @@ policyhash?: string
  * how far wall time can be trusted
  */
 clockquality?: ("synced" | "holdover" | "unsynced")
+}
+
+/**
+ * A button, lamp or range finder of a node is another than before, as far as the node knows.
+ */
+export interface GadgetChanged {
+/**
+ * its name on this node
+ */
+gadget: string
+/**
+ * what it is
+ */
+kind: ("button" | "lamp" | "range")
+/**
+ * there: its board answers, and nothing else is known yet; away: its board does not answer
+ */
+state: ("there" | "away" | "pressed" | "released" | "near" | "far")
+/**
+ * how far away something is; absent: nearer or farther than can be told
+ */
+rangeMm?: number
+/**
+ * why it is away, for a person
+ */
+detail?: string
 }
 
 /**
@@ -4357,6 +4483,7 @@ export interface RecordTypes {
 	"dev.orion.clock.tick.v1": ClockTick;
 	"dev.orion.decision.made.v1": DecisionMade;
 	"dev.orion.engine.started.v1": EngineStarted;
+	"dev.orion.gadget.changed.v1": GadgetChanged;
 	"dev.orion.hexapod.changed.v1": HexapodChanged;
 	"dev.orion.hexapod.pose.v1": HexapodPose;
 	"dev.orion.host.metrics.v1": HostMetrics;
@@ -4434,6 +4561,7 @@ export interface Contracts {
 	"decision.made": DecisionMade;
 	"engine.started": EngineStarted;
 	"envelope": Envelope;
+	"gadget.changed": GadgetChanged;
 	"hexapod.changed": HexapodChanged;
 	"hexapod.pose": HexapodPose;
 	"host.metrics": HostMetrics;

@@ -34,6 +34,7 @@ export const coreBundle: ValidateFunction;
 export const decisionMade: ValidateFunction;
 export const engineStarted: ValidateFunction;
 export const envelope: ValidateFunction;
+export const gadgetChanged: ValidateFunction;
 export const hexapodChanged: ValidateFunction;
 export const hexapodPose: ValidateFunction;
 export const hostMetrics: ValidateFunction;

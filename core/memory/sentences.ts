@@ -74,6 +74,8 @@ const SENTENCES: Sentences = {
 	"dev.orion.decision.made.v1": ({ data }) => `${data.verdict.toUpperCase()}: ${data.why} (${data.decision})`,
 	"dev.orion.engine.started.v1": ({ data }) =>
 		`core ${data.code} started, term ${data.coreTerm.counter}, ${data.downtimeMs === null ? "downtime unknown" : `after ${sayDuration(data.downtimeMs)} of downtime`}`,
+	"dev.orion.gadget.changed.v1": ({ data, source }) =>
+		`${data.kind} ${data.gadget} of ${nodeOfSource(source) ?? source} is ${data.state}${data.rangeMm === undefined ? "" : `, ${data.rangeMm} mm`}${because(data.detail)}`,
 	"dev.orion.hexapod.changed.v1": ({ data, source }) =>
 		`${nodeOfSource(source) ?? source} is ${data.state}${data.before === undefined ? "" : ` after ${data.before}`}${because(data.cause)}${simulated(data.simulated)}`,
 	"dev.orion.hexapod.pose.v1": ({ data, source }) =>

@@ -7,14 +7,13 @@ declare module "firmata-io" {
 		write(bytes: Uint8Array, done: () => void): unknown;
 	}
 	class Firmata {
-		constructor(transport: Transport, options: { readonly reportVersionTimeout: number; readonly samplingInterval: number });
+		/** `ready` is called once: its pins are known, or the port failed before. */
+		constructor(transport: Transport, options: { readonly reportVersionTimeout: number; readonly samplingInterval: number }, ready?: (error?: Error) => void);
 		readonly isReady: boolean;
 		on(event: "error", heard: (error: Error) => void): void;
 		readonly firmware: { readonly name?: string; readonly version?: { readonly major: number; readonly minor: number } };
 		/** The board says its firmware; called once. */
 		queryFirmware(answered: () => void): void;
-		/** Every pin as it is after a reset of the board. */
-		reset(): void;
 	}
 	const packaged: { readonly Firmata: typeof Firmata };
 	export default packaged;
@@ -40,13 +39,13 @@ declare module "johnny-five" {
 		constructor(options: OfBoard);
 		on(): void;
 		off(): void;
-		/** 0 to 255. */
-		brightness(level: number): void;
 	}
 	class Sensor {
 		constructor(options: OfBoard & { readonly freq: number });
 		/** The middle of what was read since the last time, 0 to 1023. */
 		on(event: "data", heard: (raw: number) => void): void;
+		/** What was read last; null: nothing yet. */
+		readonly value: number | null;
 		disable(): void;
 	}
 	class Servo {

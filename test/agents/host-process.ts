@@ -13,6 +13,7 @@ const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify
 await capability.start({
 	emit: (type, data) => Promise.resolve(say({ type, data })),
 	measure: () => undefined,
+	safety: () => "working",
 	clock: nodeClock(),
 	timers: hostTimers(),
 	note: () => undefined,

@@ -226,6 +226,7 @@ describe("this machine", () => {
 		const context = {
 			emit: () => Promise.resolve(),
 			measure: (_type: string, data: unknown) => void measured.push(data),
+			safety: () => "working" as const,
 			clock: time.clock(),
 			timers: time,
 			note: new Notes().note,

@@ -77,6 +77,7 @@ export const processRig = () => {
 				return Promise.resolve();
 			},
 			measure: () => undefined,
+			safety: () => "working",
 			clock,
 			timers: hostTimers(),
 			note: () => undefined,

@@ -53,6 +53,7 @@ const rig = async (): Promise<Rig> => {
 				return Promise.resolve();
 			},
 			measure: (_type, data) => void poses.push(data),
+			safety: () => "working",
 			clock: time.clock(),
 			timers: time,
 			note: () => undefined,

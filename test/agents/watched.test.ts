@@ -40,6 +40,7 @@ const watch = async (runtime: Runtime, services: readonly string[], upWithinMs =
 			return Promise.resolve();
 		},
 		measure: () => undefined,
+		safety: () => "working",
 		clock: { ...clock, bootMs: () => clock.bootMs() * FASTER },
 		timers: {
 			after: (delayMs, run) => {

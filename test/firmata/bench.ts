@@ -11,8 +11,8 @@ type Port = Awaited<ReturnType<Binding["open"]>>;
 
 /** What the board's time moves on between two looks. */
 const TURN_US = 2_000;
-/** Nothing here needs a hundredth of it; a machine that is busy gets all of it. */
-const NEVER_MS = 60_000;
+/** Nothing here needs a tenth of it; a machine that is busy gets all of it. */
+const NEVER_MS = 240_000;
 
 const unused = (): Promise<never> => Promise.reject(new Error("this line has no such thing"));
 
@@ -22,10 +22,12 @@ class ArduinoPort implements Port {
 	isOpen = true;
 	readonly #board: VirtualArduino;
 	readonly #unread: number[] = [];
+	readonly #isDeaf: () => boolean;
 	#reading: (() => void) | undefined;
 
-	constructor(board: VirtualArduino, options: Port["openOptions"]) {
+	constructor(board: VirtualArduino, options: Port["openOptions"], isDeaf: () => boolean) {
 		this.#board = board;
+		this.#isDeaf = isDeaf;
 		this.openOptions = options;
 		board.onByte = (byte) => {
 			this.#unread.push(byte);
@@ -51,7 +53,7 @@ class ArduinoPort implements Port {
 	}
 
 	write(bytes: Buffer): Promise<void> {
-		this.#board.receive(bytes);
+		if (!this.#isDeaf()) this.#board.receive(bytes);
 		return Promise.resolve();
 	}
 
@@ -71,21 +73,62 @@ class ArduinoPort implements Port {
 }
 
 export class FirmataBench {
-	readonly board: VirtualArduino;
+	board: VirtualArduino;
+	/** What is written does not reach the board: the line stays open. */
+	deaf = false;
+	readonly #flash: Uint16Array;
+	#wasOpened = false;
+	/** Of boards before this one. */
+	#passedUs = 0;
+	#timers: { readonly dueUs: number; readonly run: () => void }[] = [];
 
 	constructor() {
 		const flash = flashOf(readFileSync(STANDARD_FIRMATA, "utf8"));
 		if (!flash.ok) throw new Error(flash.fault.code);
+		this.#flash = flash.value;
 		this.board = new VirtualArduino(flash.value);
+	}
+
+	/** Goes on when the board starts anew. */
+	get nowUs(): number {
+		return this.#passedUs + this.board.nowUs;
+	}
+
+	/** A port that is opened resets the board, as a real one does: pins are what a new board has. */
+	#restart(): void {
+		if (this.#wasOpened) {
+			this.#passedUs = this.nowUs;
+			this.board = new VirtualArduino(this.#flash);
+		}
+		this.#wasOpened = true;
 	}
 
 	/** A port of the real serialport, not yet open. */
 	port(): SerialPortStream {
 		const binding: Binding = {
 			list: () => Promise.resolve([]),
-			open: (options) => Promise.resolve(new ArduinoPort(this.board, options as Port["openOptions"])),
+			open: (options) => {
+				this.#restart();
+				return Promise.resolve(new ArduinoPort(this.board, options as Port["openOptions"], () => this.deaf));
+			},
 		};
 		return new SerialPortStream({ binding, path: "/dev/virtual", baudRate: 57_600, autoOpen: false });
+	}
+
+	/** Calls once after this long in the board's time; returns how to cancel. */
+	after(delayMs: number, run: () => void): () => void {
+		const timer = { dueUs: this.nowUs + delayMs * 1_000, run };
+		this.#timers.push(timer);
+		return () => {
+			this.#timers = this.#timers.filter((other) => other !== timer);
+		};
+	}
+
+	#fire(): void {
+		for (const timer of this.#timers.filter(({ dueUs }) => dueUs <= this.nowUs)) {
+			this.#timers = this.#timers.filter((other) => other !== timer);
+			timer.run();
+		}
 	}
 
 	/** Lets the board's time pass until it is so; timers of the host go on meanwhile. */
@@ -94,6 +137,7 @@ export class FirmataBench {
 		while (!isSo()) {
 			if (performance.now() > endMs) throw new Error(`never: ${what}`);
 			this.board.run(TURN_US);
+			this.#fire();
 			await new Promise<void>((resolve) => setImmediate(resolve));
 		}
 	}
