@@ -156,7 +156,7 @@ const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => vo
 				? []
 				: [watchedCapability({ ...WATCH, runtime: systemdRuntime({ user: systemd.user ?? false, program: "systemctl" }), services: systemd.units })]),
 			...(hasRobot ? [hexapod] : []),
-			...(gadgets === undefined ? [] : [gadgetsCapability({ config: gadgets, open: async (ends) => openFirmata(await firmataPort(gadgets.port), ends) })]),
+			...(gadgets === undefined ? [] : [gadgetsCapability({ config: gadgets, open: (ends) => openFirmata(() => firmataPort(gadgets.port), ends) })]),
 			...(docker === undefined
 				? []
 				: [watchedCapability({ ...WATCH, runtime: dockerRuntime({ socket: docker.socket ?? DOCKER_SOCKET }), services: docker.containers })]),

@@ -93,9 +93,10 @@ const handshaken = (port: FirmataPort, { Firmata, five }: Loaded, { after }: Fir
 	});
 
 /** Faults: PACKAGES_MISSING, PORT_CLOSED. */
-export const openFirmata = async (port: FirmataPort, ends: FirmataEnds): Promise<FirmataBoard> => {
+export const openFirmata = async (portOf: () => Promise<FirmataPort>, ends: FirmataEnds): Promise<FirmataBoard> => {
 	const loaded = await load();
 	const { five } = loaded;
+	const port = await portOf();
 	await opened(port);
 	const { io, board } = await handshaken(port, loaded, ends).catch(async (error: unknown) => {
 		await closed(port);

@@ -1,4 +1,4 @@
-// Shows the agent as the process that is shipped: bundled, started, killed, started twice, without its parent, with a bad folder (RUN-2, RUN-3, LOSS-8, LOSS-10).
+// Shows the agent as the process that is shipped: bundled, started, killed, started twice, without its parent, with a bad folder (RUN-2, RUN-3, RUN-60, LOSS-8, LOSS-10).
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,6 +27,8 @@ beforeAll(async () => {
 		platform: "node",
 		target: "node20",
 		outfile: program,
+		// As it is shipped: who has gadgets installs them.
+		external: ["firmata-io", "johnny-five"],
 		logLevel: "error",
 		banner: { js: "import { createRequire as orionCreateRequire } from 'node:module'; const require = orionCreateRequire(import.meta.url);" },
 	});
@@ -124,6 +126,20 @@ describe("started and ended", () => {
 		expect(mesh.states().at(-1)).toBe("disconnected 1");
 		expect(mesh.quarantined).toEqual([]);
 		expect(agent.errors()).toBe("");
+	});
+
+	test("RUN-60: gadgets without their packages: it is ready all the same, and the mesh hears which line installs them", async () => {
+		await configure({ gadgets: { port: "/dev/ttyACM0", buttons: { door: { pin: "D2" } } } });
+		mesh.speak();
+		const agent = start();
+		await agent.said("ready");
+		await until("the button is away", () => mesh.of("dev.orion.gadget.changed.v1").length > 0);
+		const [door] = mesh.of("dev.orion.gadget.changed.v1");
+		expect(door?.data).toMatchObject({ gadget: "door", kind: "button", state: "away" });
+		expect(door?.data.detail).toContain("npm install --omit=optional --ignore-scripts firmata-io@2.3.0 johnny-five@2.1.0");
+		expect(mesh.quarantined).toEqual([]);
+		agent.child.kill("SIGTERM");
+		expect(await agent.ended).toBe(0);
 	});
 
 	test("its parent is gone: it goes, its service stays and is adopted by the next one", async () => {
@@ -252,6 +268,12 @@ describe("what cannot be", () => {
 		["no node.json", ["--state", "@"], undefined, /CONFIG_INVALID.*no such file/],
 		["no JSON", ["--state", "@"], "{", /CONFIG_INVALID.*not JSON/],
 		["an unknown key", ["--state", "@"], { nodes: 1 }, /CONFIG_INVALID.*\/nodes/],
+		[
+			"one pin for two gadgets",
+			["--state", "@"],
+			{ gadgets: { port: "/dev/ttyACM0", buttons: { door: { pin: "D2" } }, lamps: { desk: { pin: "D2" } } } },
+			/CONFIG_INVALID.*\/gadgets\/lamps\/desk D2 is that of buttons.door too/,
+		],
 		["a key of core that is another one", ["--state", "@"], { coreKeys: [{ keyId: "0".repeat(16), publicKey: "A".repeat(43) }] }, /CONFIG_INVALID.*another id/],
 	])("%s: exit 2, and what to do", async (_, flags, config, text) => {
 		if (typeof config === "string") await writeFile(join(folder, "node.json"), config);

@@ -40,7 +40,7 @@ const started = async () => {
 		timers: bench,
 		note: (event, facts) => void notes.push(`${event} ${JSON.stringify(facts)}`),
 	};
-	capability = gadgetsCapability({ config: CONFIG, open: (ends) => openFirmata(bench.port(), ends) });
+	capability = gadgetsCapability({ config: CONFIG, open: (ends) => openFirmata(() => Promise.resolve(bench.port()), ends) });
 	await capability.start(context);
 	const isSaid = (words: string): Promise<void> => bench.until(words, () => said.includes(words));
 	return { bench, said, notes, isSaid };
@@ -101,7 +101,7 @@ test("HARM-160 what is no Firmata is refused in time, and its port given back", 
 	bench.board.run(5_000_000);
 	const port = bench.port();
 	let refusal: unknown;
-	openFirmata(port, { onClosed: () => undefined, after: (delayMs, run) => bench.after(delayMs / 5, run) }).catch((error: unknown) => {
+	openFirmata(() => Promise.resolve(port), { onClosed: () => undefined, after: (delayMs, run) => bench.after(delayMs / 5, run) }).catch((error: unknown) => {
 		refusal = error;
 	});
 	await bench.until("the refusal", () => refusal !== undefined);
