@@ -1,7 +1,7 @@
 // Connects the asks of the mesh to messages in the admins' chats: sent, counted down, reminded of, and ended without buttons, whatever happened in between.
 import type { Clock } from "../../../contracts/time.ts";
 import { type KeptChat, type Shown, type Stale, withShown, withStale } from "./kept-chat.ts";
-import type { ChatOutbox } from "./outbox.ts";
+import { type ChatOutbox, TIME_OVER } from "./outbox.ts";
 import { type Ask, type BotApi, type ChatDesk, ChatFault, type Keyboard } from "./ports.ts";
 import { tapData, type Verb } from "./taps.ts";
 import { askText, confirmText, digestText, endText, fits, reminderText, wholeAsk } from "./words.ts";
@@ -18,8 +18,10 @@ export interface AsksOptions {
 }
 
 const HOUR_MS = 3_600_000;
-/** The last words of a message are worth trying for this long. */
+/** The last words of a message are tried for so long at a time. */
 const END_WITHIN_MS = 24 * HOUR_MS;
+/** What is too much for an hour is told of no more often. */
+const DIGEST_EVERY_MS = 120_000;
 const REMIND_BEFORE_MS = 120_000;
 
 const LABELS: Readonly<Record<Verb, string>> = {
@@ -108,13 +110,15 @@ export class Asks {
 		if (rest.length > 0) this.#digest(chat, rest);
 	}
 
-	readonly #digested = new Map<number, string>();
+	readonly #digested = new Map<number, { readonly asks: ReadonlySet<string>; readonly atMs: number }>();
 
+	/** Told anew where there is more than was told of; that one of them has ended is no news. */
 	#digest(chat: number, rest: readonly Ask[]): void {
-		const { api, outbox, clock } = this.#options;
-		const key = rest.map(({ approval }) => approval).join(" ");
-		if (this.#digested.get(chat) === key) return;
-		this.#digested.set(chat, key);
+		const { api, outbox, clock, desk } = this.#options;
+		const before = this.#digested.get(chat);
+		const atMs = desk.engineMs();
+		if (before !== undefined && (atMs - before.atMs < DIGEST_EVERY_MS || rest.every(({ approval }) => before.asks.has(approval)))) return;
+		this.#digested.set(chat, { asks: new Set(rest.map(({ approval }) => approval)), atMs });
 		const untilMs = clock.now() + Math.max(...rest.map(({ decideInMs }) => decideInMs));
 		outbox.put({ key: `digest ${chat}`, chat, untilMs, say: async (signal) => void (await api.send(chat, digestText(rest), [], signal)) });
 	}
@@ -191,10 +195,15 @@ export class Asks {
 	}
 
 	#edit(shown: Shown, withinMs: number): void {
-		const { outbox, clock } = this.#options;
+		const { outbox, clock, kept } = this.#options;
 		if (shown.message === 0) return;
 		const { approval, chat } = shown;
-		outbox.put({ key: `ask ${approval} ${chat}`, chat, untilMs: clock.now() + withinMs, say: (signal) => this.#write(shown, signal) });
+		// However long Telegram takes no edits: a message that is over loses its buttons in the end.
+		const dropped = (why: string): void => {
+			const now = kept.shown(approval, chat);
+			if (why === TIME_OVER && now?.stage === "ended" && now.due === true) this.#edit(now, END_WITHIN_MS);
+		};
+		outbox.put({ key: `ask ${approval} ${chat}`, chat, untilMs: clock.now() + withinMs, say: (signal) => this.#write(shown, signal), dropped });
 	}
 
 	async #end(shown: Shown, ask: Ask): Promise<void> {
@@ -221,13 +230,17 @@ export class Asks {
 		await written;
 	}
 
-	#unbutton({ approval, chat, message }: Stale): void {
+	#unbutton(stale: Stale): void {
+		const { approval, chat, message } = stale;
 		const { api, outbox, clock, kept } = this.#options;
 		const say = async (signal: AbortSignal): Promise<void> => {
 			await edited(api.edit(chat, message, `Shown again below. <i>${approval}</i>`, [], signal));
 			await kept.change((state) => ({ ...state, stale: (state.stale ?? []).filter((each) => each.chat !== chat || each.message !== message) }));
 		};
-		outbox.put({ key: `strip ${chat} ${message}`, chat, untilMs: clock.now() + END_WITHIN_MS, say });
+		const dropped = (why: string): void => {
+			if (why === TIME_OVER) this.#unbutton(stale);
+		};
+		outbox.put({ key: `strip ${chat} ${message}`, chat, untilMs: clock.now() + END_WITHIN_MS, say, dropped });
 	}
 
 	/** Asked to come back to it: once, before it expires, and that changes nothing about when it does. How long until then, milliseconds; undefined: it was. */

@@ -16,6 +16,8 @@ export interface Saying {
 	readonly dropped?: (why: string) => void;
 }
 
+/** Why something is dropped that waited too long. */
+export const TIME_OVER = "its time was over";
 /** The Bot API asks for at most one message a second in a chat. */
 const CHAT_EVERY_MS = 1_000;
 const ALL_EVERY_MS = 40;
@@ -96,7 +98,7 @@ export class ChatOutbox {
 			const nowMs = clock.now();
 			const late = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs);
 			this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs);
-			for (const saying of late) saying.dropped?.("its time was over");
+			for (const saying of late) saying.dropped?.(TIME_OVER);
 			if (this.#waiting.length === 0) break;
 			const next = this.#next(nowMs);
 			if (typeof next === "number") await this.#pause(Math.max(1, Math.min(next, ...this.#waiting.map(({ untilMs }) => untilMs - nowMs))));
