@@ -83,3 +83,29 @@ test("denied, and core killed while it is asked: nothing is done, and the messag
 	for (const { id } of [message, denied]) await until("the message ends", () => bot.messages.find((each) => each.id === id && each.buttons.length === 0));
 	expect(await records("action.requested")).toEqual([]);
 });
+
+test("TELL-47 TELL-48: a higher level that is asked for in the chat and approved on the command line: set once, the same end in the chat, in the list and in the log", async () => {
+	await invited();
+	bot.types(ANNA, "/level N2");
+	await until("it is lowered", () => bot.messages.find(({ html }) => html.includes("Lowered to <b>N2</b>")));
+	bot.types(ANNA, "/level N3");
+	const message = await until("the ask", () =>
+		bot.messages.find(({ chat, buttons, html }) => chat === ANNA.id && buttons.length > 0 && html.includes("LEVEL approval")),
+	);
+	const { approvals } = JSON.parse((await mesh.orion("approvals", "--json")).out) as { approvals: readonly { approval: string; kind: string; plan: string }[] };
+	expect(approvals).toMatchObject([{ kind: "level" }]);
+	const id = approvals[0]?.approval ?? "";
+	expect(message.html).toContain(id);
+	// One tap decides nothing.
+	await tap(ANNA, message, "Approve");
+	const approved = await mesh.orion("approve", id, "--yes", "-m", "I sit beside it");
+	expect(approved.code, approved.err).toBe(0);
+	const ended = await until("the message ends", () => bot.messages.find((each) => each.id === message.id && each.buttons.length === 0));
+	expect(ended.html).toContain("(cli)");
+	expect(ended.html).toContain("Approved");
+	const again = await mesh.orion("approve", id, "--yes");
+	expect(again.code).toBe(5);
+	expect((await records("level.answered")).map(({ envelope }) => envelope.data)).toMatchObject([{ ask: id, end: "approved", via: "cli" }]);
+	expect((await records("level.set")).map(({ envelope }) => envelope.data)).toMatchObject([{ level: "N3" }, { level: "N2" }, { level: "N3" }]);
+	expect((await mesh.orion("replay")).code).toBe(0);
+});
