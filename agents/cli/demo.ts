@@ -114,5 +114,7 @@ export const runDemo = async (session: Session, options: DemoOptions): Promise<n
 		await stage.close(options.keep === true);
 		await bot?.close();
 	}
-	return finish(session, steps, beganMs, "the demo's mesh is stopped, and its folder removed");
+	const code = finish(session, steps, beganMs, "the demo's mesh is stopped, and its folder removed");
+	if (!session.json) session.say("what walks, and stops when its link or its mover dies, is a story of its own: orion demo --robot --svg robot.svg");
+	return code;
 };

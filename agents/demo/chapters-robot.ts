@@ -33,7 +33,7 @@ const walks: Chapter<RobotStage> = {
 			"outputs are on after a person's word",
 		);
 		teller.say("a person says arm: it stands up from its belly, legs powered in three groups");
-		const { travelled } = await stage.walk(150);
+		const { travelled } = await stage.walk(100);
 		teller.figure("walkedMm", travelled.pathMm);
 		teller.say(`under a lease of ${TTL_MS} ms, renewed ten times a second, it walks: ${Math.round(travelled.pathMm)} mm`);
 	},

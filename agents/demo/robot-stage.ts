@@ -35,7 +35,8 @@ export interface RobotStageOptions {
 	readonly cable?: (socket: string) => Promise<string>;
 }
 
-const FACT_WITHIN_MS = 60_000;
+/** Standing up and walking are begun again whenever a busy machine kept a turn or a renewal back. */
+const FACT_WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 20;
 const HEARD_EVERY_MS = 200;
 const RENEW_EVERY_MS = 100;

@@ -63,8 +63,8 @@ const plant = async (copy, { file, find, replace, test }) => {
 	const { status, said } = await runTests(copy, [test]);
 	writeFileSync(path, text);
 	if (status === 0) return { outcome: "SURVIVED" };
-	// A defect that does not even load was caught by nobody's test.
-	return /No test files found|Failed to resolve|Transform failed/.test(said) ? { outcome: "did not run", said } : { outcome: "caught" };
+	// A defect that does not even load, or that no compiler built, was caught by nobody's test.
+	return /No test files found|Failed to resolve|Transform failed|TOOL_MISSING/.test(said) ? { outcome: "did not run", said } : { outcome: "caught" };
 };
 
 process.on("exit", () => rmSync(copies, { recursive: true, force: true }));
