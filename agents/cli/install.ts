@@ -3,9 +3,12 @@ import { randomBytes } from "node:crypto";
 import { OrionError } from "../../contracts/errors.ts";
 import { foreignFiles, install, installedRole, type Machine, type Outcome, type Told, uninstall } from "../install/carry-out.ts";
 import { planOf, REDIS_CONF, type RedisChoice, type Role, type Step, stateFolders, type Wanted } from "../install/plan.ts";
+import { RULES_FOLDERS, rulePath } from "../install/polkit.ts";
 import { isCard, refusals, SERVO_BUS, VENDOR_PORT } from "../install/refusals.ts";
 import { type HostFacts, hostFacts } from "../roles/host-facts.ts";
-import { hostMachine, nodeProgram, packageHome, shippedUnits } from "../roles/host-machine.ts";
+import { hostMachine, nodeProgram, packageHome, shippedRule, shippedUnits } from "../roles/host-machine.ts";
+import { NODE_FILE } from "../roles/node-certificate.ts";
+import { parseNodeConfig } from "../roles/node-config.ts";
 import { VERSION } from "../roles/version.ts";
 import type { Session } from "./session.ts";
 
@@ -61,6 +64,22 @@ const redisOf = async ({ role, redis, core }: InstallOptions, machine: Machine, 
 	return { kind: "own", program: facts.program("redis-server") ?? "/usr/bin/redis-server", password: before ?? randomBytes(SECRET_BYTES).toString("hex") };
 };
 
+/** What a node of this machine is configured to look after. Nothing any more: then a rule that is there shall grant nothing. */
+const unitsOf = async (role: Role, machine: Machine): Promise<Pick<Wanted, "looksAfter">> => {
+	if (role !== "agent" && role !== "robot") return {};
+	const file = `/var/lib/orion-${role}/${NODE_FILE}`;
+	const text = await machine.read(file).catch((error: unknown) => {
+		// Who only asks what would be made may not look there.
+		if ((error as NodeJS.ErrnoException).code === "EACCES") return undefined;
+		throw error;
+	});
+	const systemd = text === undefined ? undefined : parseNodeConfig(file, text).systemd;
+	const units = systemd?.user === true ? [] : (systemd?.units ?? []);
+	const manifest = await installedRole(machine, role);
+	const wasTold = manifest?.made.some((made) => made.kind === "file" && made.path === rulePath(`orion-${role}`)) === true;
+	return units.length > 0 || wasTold ? { looksAfter: { units, rule: await shippedRule() } } : {};
+};
+
 const wantedOf = async (options: InstallOptions, machine: Machine, facts: HostFacts): Promise<Wanted> => ({
 	role: options.role,
 	node: await nodeProgram(),
@@ -69,9 +88,10 @@ const wantedOf = async (options: InstallOptions, machine: Machine, facts: HostFa
 	args: argsOf(options),
 	redis: await redisOf(options, machine, facts),
 	model: options.robotModel,
+	...(await unitsOf(options.role, machine)),
 });
 
-const refuse = async ({ role, node, home, redis }: Wanted, isRunning: boolean, facts: HostFacts): Promise<void> => {
+const refuse = async ({ role, node, home, redis, looksAfter }: Wanted, isRunning: boolean, facts: HostFacts): Promise<void> => {
 	const isRobot = role === "robot";
 	const found = refusals({
 		role,
@@ -83,6 +103,8 @@ const refuse = async ({ role, node, home, redis }: Wanted, isRunning: boolean, f
 		redis: redis.kind,
 		hasRedisServer: facts.program("redis-server") !== undefined,
 		hasCompiler: facts.program("cc") !== undefined,
+		looksAfter: looksAfter?.units ?? [],
+		hasPolkit: facts.exists(RULES_FOLDERS[1]),
 		vendorListens: isRobot && (await facts.listens(VENDOR_PORT)),
 		busHolders: isRobot ? await facts.holders(SERVO_BUS) : [],
 	});
@@ -122,6 +144,11 @@ const teller = (session: Session): { readonly steps: Line[]; readonly tell: Told
 	};
 };
 
+const mayOf = (role: Role, units: readonly string[]): string =>
+	units.length === 0
+		? `orion: orion-${role} may restart and stop no unit any more: its configuration lists none.`
+		: `orion: orion-${role} may restart and stop ${units.join(", ")}, and nothing else: its configuration lists ${units.length === 1 ? "it" : "them"}.`;
+
 const diskOf = async (facts: HostFacts, role: Role): Promise<{ readonly folder: string; readonly device?: string; readonly isCard: boolean }> => {
 	const [folder = "/var/lib"] = stateFolders(role);
 	const device = await facts.device(folder);
@@ -144,6 +171,7 @@ export const runInstall = async (session: Session, options: InstallOptions, fact
 		session.note(
 			`orion: ${disk.device ?? "that disk"} is an SD card. Every record is synced to it, and cards wear out and lie about what they have: put ${disk.folder} on an SSD or a USB disk.`,
 		);
+	if (wanted.looksAfter !== undefined) session.note(mayOf(role, wanted.looksAfter.units));
 	if (dryRun) {
 		const foreign = await foreignFiles(machine, await installedRole(machine, role), plan);
 		for (const step of plan) {

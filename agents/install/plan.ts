@@ -1,4 +1,6 @@
 // Decides what stands on a machine that has a role of the mesh: its user, its files with their text, its units; nothing is touched here.
+import { polkitRule, RULES_FOLDERS, rulePath } from "./polkit.ts";
+
 export const ROLES = ["core", "broker", "agent", "robot"] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -29,6 +31,8 @@ export interface Wanted {
 	readonly args: readonly string[];
 	readonly redis: RedisChoice;
 	readonly model: string;
+	/** Units that the node's user may restart and stop, and the shipped rule that says so; absent: polkit is told nothing. */
+	readonly looksAfter?: { readonly units: readonly string[]; readonly rule: string };
 }
 
 export const SETTINGS = "/etc/orion";
@@ -84,6 +88,13 @@ const filled = (text: string, { node, home, model, redis }: Wanted): string =>
 		.replaceAll("@MODEL@", model)
 		.replaceAll("@REDIS@", redis.kind === "own" ? redis.program : "");
 
+const rulesOf = ({ role, looksAfter }: Wanted): readonly Step[] => {
+	if (looksAfter === undefined) return [];
+	const user = `orion-${role}`;
+	const folders = RULES_FOLDERS.map((path): Step => ({ kind: "folder", path, mode: 0o755 }));
+	return [...folders, { kind: "file", path: rulePath(user), mode: 0o644, text: polkitRule(looksAfter.rule, user, looksAfter.units) }];
+};
+
 /** In the order in which they are carried out; the reverse takes them back. */
 export const planOf = (wanted: Wanted): readonly Step[] => {
 	const { role, redis } = wanted;
@@ -96,6 +107,7 @@ export const planOf = (wanted: Wanted): readonly Step[] => {
 		...environment,
 		...(redis.kind === "own" && role === "core" ? [{ kind: "file", path: REDIS_CONF, mode: 0o600, text: redisConf(redis.password) } as const] : []),
 		...(role === "robot" ? [{ kind: "folder", path: LIBRARY, mode: 0o755 } as const, { kind: "guard", path: `${LIBRARY}/linux-guard` } as const] : []),
+		...rulesOf(wanted),
 		...units,
 		{ kind: "reload" },
 		...names.map((name): Step => ({ kind: "unit", name })),

@@ -12,6 +12,9 @@ export interface Ground {
 	readonly redis: RedisChoice["kind"];
 	readonly hasRedisServer: boolean;
 	readonly hasCompiler: boolean;
+	/** Units of the system that the node's configuration lists. */
+	readonly looksAfter: readonly string[];
+	readonly hasPolkit: boolean;
 	/** What may move a robot beside us. */
 	readonly vendorListens: boolean;
 	readonly busHolders: readonly { readonly pid: number; readonly name: string }[];
@@ -38,7 +41,7 @@ const ofRobot = ({ hasCompiler, vendorListens, busHolders }: Ground): readonly s
 
 /** Each one a reason; none: it may begin. */
 export const refusals = (ground: Ground): readonly string[] => {
-	const { role, isRunning, isRoot, hasSystemd, node, home, redis, hasRedisServer } = ground;
+	const { role, isRunning, isRoot, hasSystemd, node, home, redis, hasRedisServer, looksAfter, hasPolkit } = ground;
 	const ofMachine = isRunning
 		? [
 				...(isRoot ? [] : ["it makes a user and units: run it with sudo"]),
@@ -52,6 +55,9 @@ export const refusals = (ground: Ground): readonly string[] => {
 		...ofMachine,
 		...(role === "core" && redis === "own" && !hasRedisServer
 			? ["there is no redis-server: apt-get install redis-server, or name one with --redis URL, or go without with --no-redis"]
+			: []),
+		...(isRunning && looksAfter.length > 0 && !hasPolkit
+			? [`it is to look after ${looksAfter.join(" and ")}, and there is no polkit to let it: apt-get install polkitd`]
 			: []),
 		...(role === "robot" ? ofRobot(ground) : []),
 	];

@@ -2,7 +2,6 @@
 import { chmod, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { checkContract } from "../../contracts/envelope.ts";
 import { ERRORS, OrionError } from "../../contracts/errors.ts";
 import type { ConfigNode } from "../../contracts/gen/types.ts";
 import { parseDuration } from "../../contracts/time.ts";
@@ -17,7 +16,7 @@ import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import type { StopReason } from "../capabilities/capability.ts";
 import { dockerRuntime } from "../capabilities/docker.ts";
-import { gadgetsCapability, gadgetTwice } from "../capabilities/gadgets.ts";
+import { gadgetsCapability } from "../capabilities/gadgets.ts";
 import { hexapodCapability } from "../capabilities/hexapod.ts";
 import { hostCapability } from "../capabilities/host.ts";
 import { processCapability, readBootId } from "../capabilities/process.ts";
@@ -30,6 +29,7 @@ import { hostTimers } from "./host-clock.ts";
 import { keptFiles, readText } from "./kept-files.ts";
 import { heldCertificate, readCertificate } from "./node-certificate.ts";
 import { nodeClock, nodeRandomness } from "./node-clock.ts";
+import { parseNodeConfig } from "./node-config.ts";
 import { openSupervisor } from "./supervisor.ts";
 import { VERSION } from "./version.ts";
 
@@ -56,26 +56,6 @@ const fatal = (error: unknown): never => {
 	const detail = error instanceof Error ? error.message : String(error);
 	process.stderr.write(`${JSON.stringify({ event: "failed", ...(code === undefined ? {} : { code }), detail })}\n`);
 	process.exit(code === undefined ? 1 : ERRORS[code].exit);
-};
-
-const readConfig = async (folder: string): Promise<ConfigNode> => {
-	const file = join(folder, CONFIG_FILE);
-	const invalid = (detail: string): OrionError => new OrionError("CONFIG_INVALID", { file, line: 1, column: 1, detail });
-	const text = await readText(file);
-	if (text === undefined) throw invalid("there is no such file; `orion join` makes one");
-	let value: unknown;
-	try {
-		value = JSON.parse(text);
-	} catch (error) {
-		throw invalid(`is not JSON (${error instanceof Error ? error.message : "unreadable"})`);
-	}
-	const checked = checkContract("config.node", value);
-	if (checked.ok) {
-		const twice = checked.value.gadgets === undefined ? undefined : gadgetTwice(checked.value.gadgets);
-		if (twice === undefined) return checked.value;
-		throw invalid(`/gadgets/${twice.path.join("/")} ${twice.detail}`);
-	}
-	throw invalid(`${String(checked.fault.facts["pointer"])} ${String(checked.fault.facts["detail"])}`);
 };
 
 /** A node keeps no history: core has it. */
@@ -133,7 +113,8 @@ const openLine = async (folder: string, config: ConfigNode, files: KeptFiles, cl
 };
 
 const start = async ({ state: folder, robot: hasRobot }: Flags, onTurn: () => void): Promise<Agent> => {
-	const config = await readConfig(folder);
+	const file = join(folder, CONFIG_FILE);
+	const config = parseNodeConfig(file, await readText(file));
 	const files = await keptFiles(folder);
 	const random = nodeRandomness();
 	const clock = nodeClock();

@@ -24,17 +24,22 @@ const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoExc
 export const packageHome = (): Promise<string> => realpath(join(builtInFolder(), ".."));
 export const nodeProgram = (): Promise<string> => realpath(process.execPath);
 
+const shipped = async (part: string, name: string): Promise<string> => {
+	const folder = join(await packageHome(), "deploy", part);
+	const text = await readText(join(folder, name));
+	if (text === undefined) throw new OrionError("INSTALL_REFUSED", { detail: `this package has no ${name} in ${folder}` });
+	return text;
+};
+
 /** Text of each unit as it is shipped. Rejects with INSTALL_REFUSED if one is missing. */
 export const shippedUnits = async (names: readonly string[]): Promise<Readonly<Record<string, string>>> => {
-	const folder = join(await packageHome(), "deploy/systemd");
 	const units: Record<string, string> = {};
-	for (const name of names) {
-		const text = await readText(join(folder, name));
-		if (text === undefined) throw new OrionError("INSTALL_REFUSED", { detail: `this package has no ${name} in ${folder}` });
-		units[name] = text;
-	}
+	for (const name of names) units[name] = await shipped("systemd", name);
 	return units;
 };
+
+/** The rule for polkit as it is shipped. Rejects with INSTALL_REFUSED if it is missing. */
+export const shippedRule = (): Promise<string> => shipped("polkit", "orion-node.rules");
 
 /** The whole of it appears at once, also where an older one runs. */
 const buildGuard = async (path: string): Promise<void> => {

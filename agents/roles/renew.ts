@@ -1,7 +1,6 @@
 // Connects this device to core for a new certificate: the key that it has stays, and the old certificate stays until the new one is on disk.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
-import { checkContract } from "../../contracts/envelope.ts";
 import { OrionError } from "../../contracts/errors.ts";
 import type { ConfigNode } from "../../contracts/gen/types.ts";
 import type { HeldCertificate } from "../../edge/certificate-watch.ts";
@@ -10,21 +9,10 @@ import { keptFiles, readText } from "./kept-files.ts";
 import { DEFAULT_JOIN_PORT, RENEW_PATH } from "./listen.ts";
 import { requestWith } from "./mesh-ca.ts";
 import { CLIENT_FILE, heldCertificate, NODE_FILE, NODE_FILES, readCertificate } from "./node-certificate.ts";
+import { parseNodeConfig } from "./node-config.ts";
 
-const readIdentity = async (folder: string): Promise<ConfigNode> => {
-	const text = (await readText(join(folder, NODE_FILE))) ?? (await readText(join(folder, CLIENT_FILE)));
-	const invalid = (detail: string) => new OrionError("CONFIG_INVALID", { file: join(folder, NODE_FILE), line: 1, column: 1, detail });
-	if (text === undefined) throw invalid("there is no such file; `orion join` makes one");
-	let value: unknown;
-	try {
-		value = JSON.parse(text);
-	} catch {
-		throw invalid("is not JSON");
-	}
-	const checked = checkContract("config.node", value);
-	if (!checked.ok) throw invalid(`breaks its contract at ${String(checked.fault.facts["pointer"])}`);
-	return checked.value;
-};
+const readIdentity = async (folder: string): Promise<ConfigNode> =>
+	parseNodeConfig(join(folder, NODE_FILE), (await readText(join(folder, NODE_FILE))) ?? (await readText(join(folder, CLIENT_FILE))));
 
 /** Written by an older `orion join`: the same host, and the port that core uses unless it was told otherwise. */
 const joinListenerOf = ({ join: address, url }: ConfigNode): string => address ?? `${new URL(url).hostname}:${DEFAULT_JOIN_PORT}`;

@@ -102,6 +102,49 @@ describe("RUN-47 on files", () => {
 		expect(readFileSync(join(root, "etc/orion/redis.conf"), "utf8")).toBe(conf);
 	});
 
+	test("HARM-135 an agent that looks after units: polkit is told of exactly those, of others when they change, of none when they are gone, and of nothing once it is uninstalled", async () => {
+		const root = tree();
+		const before = shown(root);
+		const options = { role: "agent" as const, root, robotModel: "fnk0052" };
+		const rule = join(root, "etc/polkit-1/rules.d/60-orion-agent.rules");
+		const configure = (systemd?: object): void => {
+			mkdirSync(join(root, "var/lib/orion-agent"), { recursive: true });
+			const coreKeys = [{ keyId: "e3b0c44298fc1c14", publicKey: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }];
+			const config = {
+				schema: "orion.node-config/1",
+				mesh: "mesh-0193a7c25f10",
+				node: "pi-3",
+				url: "mqtt://127.0.0.1:1883",
+				username: "pi-3",
+				password: "x",
+				coreKeys,
+			};
+			writeFileSync(join(root, "var/lib/orion-agent/node.json"), JSON.stringify({ ...config, ...(systemd === undefined ? {} : { systemd }) }));
+		};
+		// Before it has joined, and while it looks after nothing of the system's, there is nothing to tell.
+		const first = await run((session) => runInstall(session, options, facts()));
+		configure({ units: ["mine.service"], user: true });
+		await run((session) => runInstall(session, options, facts()));
+		expect([existsSync(rule), first.err.includes("may restart")]).toEqual([false, false]);
+		configure({ units: ["jellyfin.service", "nginx.service"] });
+		const dry = await run((session) => runInstall(session, { ...options, dryRun: true }, facts()));
+		expect([existsSync(rule), dry.answer.steps.some(({ what }) => what.endsWith("60-orion-agent.rules"))]).toEqual([false, true]);
+		const made = await run((session) => runInstall(session, options, facts()));
+		expect(made.err).toContain("orion-agent may restart and stop jellyfin.service, nginx.service, and nothing else");
+		expect([statSync(rule).mode & 0o777, readFileSync(rule, "utf8").includes('["jellyfin.service","nginx.service"]')]).toEqual([0o644, true]);
+		configure({ units: ["nginx.service"] });
+		await run((session) => runInstall(session, options, facts()));
+		expect(readFileSync(rule, "utf8")).toContain('["nginx.service"]');
+		configure();
+		const none = await run((session) => runInstall(session, options, facts()));
+		expect([readFileSync(rule, "utf8").includes("var units = [];"), none.err.includes("no unit any more")]).toEqual([true, true]);
+		writeFileSync(join(root, "var/lib/orion-agent/node.json"), "{");
+		await expect(run((session) => runInstall(session, options, facts()))).rejects.toMatchObject({ fault: { code: "CONFIG_INVALID" } });
+		rmSync(join(root, "var"), { recursive: true });
+		await run((session) => runUninstall(session, { role: "agent", root }));
+		expect(shown(root)).toEqual(before);
+	});
+
 	test("the guard that is built is one: it runs, and says how it is used", async () => {
 		const root = tree();
 		await run((session) => runInstall(session, { role: "robot", root, robotModel: "fnk0031" }, facts()));

@@ -4,7 +4,7 @@ import { install, type Machine, uninstall } from "../../agents/install/carry-out
 import { type Manifest, manifestPath, readManifest } from "../../agents/install/manifest.ts";
 import { planOf, ROLES, type Role, type Step, type Wanted } from "../../agents/install/plan.ts";
 import { type Ground, isCard, refusals } from "../../agents/install/refusals.ts";
-import { shippedUnits } from "../../agents/roles/host-machine.ts";
+import { shippedRule, shippedUnits } from "../../agents/roles/host-machine.ts";
 
 const UNITS = await shippedUnits(["redis", "core", "broker", "agent", "guard", "actuator", "robot"].map((name) => `orion-${name}.service`));
 
@@ -107,16 +107,23 @@ const untilCrash = async (work: () => Promise<unknown>): Promise<boolean> => {
 	}
 };
 
-describe.each(ROLES)("RUN-47 %s", (role) => {
+const MACHINES: readonly (readonly [string, Role, Partial<Wanted>])[] = [
+	...ROLES.map((role) => [role, role, {}] as const),
+	["agent that looks after units", "agent", { looksAfter: { units: ["jellyfin.service"], rule: await shippedRule() } }],
+];
+
+describe.each(MACHINES)("RUN-47 %s", (_name, role, more) => {
+	const steps = planOf(wanted(role, more));
+
 	test("installed and taken back, the machine is as it was; installed twice, nothing changes", async () => {
 		const machine = new TestMachine();
 		const before = machine.facts();
-		const manifest = await put(machine, role);
+		const manifest = await put(machine, role, steps);
 		expect(manifest.complete).toBe(true);
 		expect(machine.users).toContain(`orion-${role}`);
 		expect([...machine.enabled].length).toBe(role === "robot" ? 3 : role === "core" ? 2 : 1);
 		const after = machine.facts();
-		const again = await put(machine, role);
+		const again = await put(machine, role, steps);
 		expect([machine.facts(), again]).toEqual([after, manifest]);
 		expect(await uninstall(machine, role, false, quiet)).toBe(true);
 		expect([machine.facts(), machine.files.has(manifestPath(role))]).toEqual([before, false]);
@@ -126,19 +133,19 @@ describe.each(ROLES)("RUN-47 %s", (role) => {
 	test("the power goes before and after every change: repeated it is whole, taken back it is as before", async () => {
 		const whole = new TestMachine();
 		const before = whole.facts();
-		await put(whole, role);
+		await put(whole, role, steps);
 		expect(whole.changes).toBeGreaterThan(8);
 		for (let change = 1; change <= whole.changes; change += 1)
 			for (const when of ["before", "after"] as const) {
 				const crashed = async (): Promise<TestMachine> => {
 					const machine = new TestMachine();
 					machine.crashAt = { change, when };
-					expect(await untilCrash(() => put(machine, role))).toBe(false);
+					expect(await untilCrash(() => put(machine, role, steps))).toBe(false);
 					machine.crashAt = undefined;
 					return machine;
 				};
 				const repeated = await crashed();
-				const manifest = await put(repeated, role);
+				const manifest = await put(repeated, role, steps);
 				expect({ change, when, facts: repeated.facts(), complete: manifest.complete }).toEqual({ change, when, facts: whole.facts(), complete: true });
 				await uninstall(repeated, role, false, quiet);
 				expect({ change, when, facts: repeated.facts() }).toEqual({ change, when, facts: before });
@@ -153,13 +160,13 @@ describe.each(ROLES)("RUN-47 %s", (role) => {
 	test("the power goes before and after every change while it is taken back: repeated, it is as before", async () => {
 		const machine = new TestMachine();
 		const before = machine.facts();
-		await put(machine, role);
+		await put(machine, role, steps);
 		const installed = machine.changes;
 		await uninstall(machine, role, false, quiet);
 		for (let change = installed + 1; change <= machine.changes; change += 1)
 			for (const when of ["before", "after"] as const) {
 				const interrupted = new TestMachine();
-				await put(interrupted, role);
+				await put(interrupted, role, steps);
 				interrupted.crashAt = { change, when };
 				expect(await untilCrash(() => uninstall(interrupted, role, false, quiet))).toBe(false);
 				interrupted.crashAt = undefined;
@@ -284,6 +291,8 @@ describe("HARM-117 refusals", () => {
 		redis: "none",
 		hasRedisServer: true,
 		hasCompiler: true,
+		looksAfter: [],
+		hasPolkit: false,
 		vendorListens: false,
 		busHolders: [],
 	};
@@ -299,13 +308,15 @@ describe("HARM-117 refusals", () => {
 		["no systemd", { hasSystemd: false }, "systemd does not run"],
 		["Node in a home", { node: "/home/pi/.nvm/node" }, "/home/pi/.nvm/node is in a home"],
 		["the package in a home", { home: "/root/orion" }, "/root/orion is in a home"],
+		["units to look after and no polkit", { looksAfter: ["jellyfin.service"] }, "jellyfin.service, and there is no polkit"],
 		["no redis-server", { role: "core", redis: "own", hasRedisServer: false }, "--no-redis"],
 	])("%s", (_what, more, says) => {
 		expect(refusals({ ...ground, ...more }).join()).toContain(says);
 	});
 	test("what a core does not need does not stop it; a tree that is no machine needs no root", () => {
 		expect(refusals({ ...ground, role: "core", redis: "none", hasRedisServer: false, hasCompiler: false, vendorListens: true })).toEqual([]);
-		expect(refusals({ ...ground, isRunning: false, isRoot: false, hasSystemd: false, home: "/home/pi/orion" })).toEqual([]);
+		expect(refusals({ ...ground, isRunning: false, isRoot: false, hasSystemd: false, home: "/home/pi/orion", looksAfter: ["jellyfin.service"] })).toEqual([]);
+		expect(refusals({ ...ground, looksAfter: ["jellyfin.service"], hasPolkit: true })).toEqual([]);
 	});
 	test.each([
 		["/dev/mmcblk0p2", true],
