@@ -6,6 +6,8 @@ import type { HostClock, Timers } from "../../core/service/world.ts";
 /** Files that the usual time daemons leave when the clock is disciplined. */
 const SYNCED_MARKS = ["/run/systemd/timesync/synchronized", "/run/chrony/synchronized"];
 
+export const isClockSynced = (): boolean => SYNCED_MARKS.some((mark) => existsSync(mark));
+
 const bootIdOf = (): string => {
 	try {
 		return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -20,7 +22,7 @@ export const hostClock = (): HostClock => ({
 	now: () => instant(performance.now()),
 	wall: () => wallTime(Date.now()),
 	bootMs: () => Number(process.hrtime.bigint() / 1_000n) / 1_000,
-	quality: () => (SYNCED_MARKS.some((mark) => existsSync(mark)) ? "synced" : "unsynced"),
+	quality: () => (isClockSynced() ? "synced" : "unsynced"),
 	offsetMinutes: () => -new Date().getTimezoneOffset(),
 });
 

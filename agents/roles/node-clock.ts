@@ -1,14 +1,14 @@
 // Connects a node's idea of time to its host: milliseconds since boot, time asleep included, so that a command cannot look younger than it is.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, openSync, readSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 import { instant, wallTime } from "../../contracts/time.ts";
 import type { NodeClock, Randomness } from "../../edge/ports.ts";
+import { isClockSynced } from "./host-clock.ts";
 
 /** The monotonic clock stands still while the host sleeps; /proc/uptime does not. Its resolution is 10 ms, so it only corrects. */
 const CORRECT_ABOVE_MS = 50;
 const COMPARE_EVERY_MS = 20;
-const SYNCED_MARK = "/run/systemd/timesync/synchronized";
 const QUALITY_EVERY_MS = 5_000;
 
 const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
@@ -52,7 +52,7 @@ export const nodeClock = (): NodeClock => {
 			const now = monotonicMs();
 			if (now - lookedMs >= QUALITY_EVERY_MS) {
 				lookedMs = now;
-				synced = existsSync(SYNCED_MARK);
+				synced = isClockSynced();
 			}
 			return synced ? "synced" : "unsynced";
 		},
