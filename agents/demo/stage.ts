@@ -1,13 +1,13 @@
 // Connects the demo to a mesh of its own: a real `orion up` on free ports in a folder of its own, with real services, removed afterwards.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Envelope, RecordType } from "../../contracts/envelope.ts";
 import { OrionError } from "../../contracts/errors.ts";
 import { findMesh, type MeshClient } from "../cli/mesh-client.ts";
+import { freePort } from "./free-port.ts";
 import { SecondNode } from "./second-node.ts";
 import { type Seen, Watch } from "./watch.ts";
 
@@ -41,17 +41,6 @@ const READY_WITHIN_MS = 20_000;
 const FACT_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 20;
-
-/** A port that was free a moment ago: a mesh that is killed and started again comes back on the same one. */
-const freePort = (): Promise<number> =>
-	new Promise((resolve, reject) => {
-		const server = createServer();
-		server.once("error", reject);
-		server.listen(0, "127.0.0.1", () => {
-			const address = server.address();
-			server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no free port"))));
-		});
-	});
 
 const newFolder = (): string => {
 	try {

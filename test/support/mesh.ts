@@ -1,12 +1,14 @@
 // Connects tests to a real mesh: `orion up`, or core apart, as a process of its own on free ports, in a folder of its own, asked over its own API.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../agents/demo/free-port.ts";
 import type { Envelope } from "../../contracts/envelope.ts";
+
+export { freePort };
 
 /** Found from the working folder: bundled rounds do not lie where their sources do. */
 export const ROOT = process.env["ORION_ROOT"] ?? fileURLToPath(new URL("../..", import.meta.url));
@@ -14,17 +16,6 @@ export const ORION = join(ROOT, "bin/orion.mjs");
 
 /** What `npm start` and the command itself give to Node. */
 const AS_STARTED = ["--max-semi-space-size=48"];
-
-/** A port that was free a moment ago: a mesh that is killed and started again must come back on the same one. */
-export const freePort = (): Promise<number> =>
-	new Promise((resolve, reject) => {
-		const server = createServer();
-		server.once("error", reject);
-		server.listen(0, "127.0.0.1", () => {
-			const address = server.address();
-			server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
-		});
-	});
 
 /** Asks until the answer is there; the bound is for a test that failed, not for one that waits. */
 export const until = async <T>(what: string, ask: () => Promise<T | undefined> | T | undefined, withinMs = 30_000): Promise<T> => {
