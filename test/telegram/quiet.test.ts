@@ -221,7 +221,9 @@ describe("no live buttons are left behind", () => {
 		expect(live(chat)).toEqual([]);
 	});
 
-	test("HARM-97: Telegram took no edits for three days after it expired: the message ends when it does again, without a start", async () => {
+	test("HARM-97: Telegram took no edits for three days after it expired: the message ends when it does again, without a start", {
+		timeout: 120_000,
+	}, async () => {
 		const chat = await open();
 		const { now } = await asked(chat);
 		chat.telegram.failing.set("edit", new ChatFault("down", "no answer"));
@@ -236,7 +238,7 @@ describe("no live buttons are left behind", () => {
 		expect(chat.desk.noticed).toBeUndefined();
 	});
 
-	test("HARM-97: shown again while Telegram took no edits: the one before loses its buttons, also a day later", async () => {
+	test("HARM-97: shown again while Telegram took no edits: the one before loses its buttons, also a day later", { timeout: 120_000 }, async () => {
 		const chat = await open();
 		const { ask, id } = await asked(chat, 3 * DAY_MS);
 		chat.telegram.failing.set("edit", new ChatFault("down", "no answer"));
