@@ -95,6 +95,11 @@ export class Tally {
 				if (end === "approved" || end === "denied") this.approvalWaits.observe(tookMs / 1_000);
 				return;
 			}
+			case "dev.orion.level.answered.v1": {
+				const { end } = envelope.data;
+				this.#approvals.set(end, (this.#approvals.get(end) ?? 0) + 1);
+				return;
+			}
 			case "dev.orion.log.loss.v1":
 				this.#lost += envelope.data.count;
 				return;

@@ -102,6 +102,18 @@ describe("/metrics", () => {
 		expect(answered.reading("orion_approval_wait_seconds_bucket", { le: "30" })).toBe(1);
 	});
 
+	test("TELL-47: an ask for a higher level is counted like every other question", async () => {
+		const world = new DeskWorld();
+		world.level("N2");
+		const data = { ask: "apr-00112233aabb", level: "N3", before: "N2", by: "telegram:1 Anna", via: "telegram", decideWithinMs: 600_000 } as const;
+		world.input("/core/telegram", "dev.orion.level.asked.v1", data);
+		expect((await scrape(world)).reading("orion_approvals_pending")).toBe(1);
+		world.tick(600_001);
+		const silent = await scrape(world);
+		expect(silent.reading("orion_approvals_pending")).toBe(0);
+		expect(silent.reading("orion_approval_outcomes_total", { outcome: "expired" })).toBe(1);
+	});
+
 	test("needs the token, and no incident, event or person ever becomes a label", async () => {
 		const world = hopeless();
 		const http = await openOver(world);
