@@ -47,6 +47,8 @@ export class Publisher {
 	#messageId = 0;
 	acknowledged = 0;
 	onAck: (latencyMs: number) => void = () => undefined;
+	/** The connection ended, and not by us. */
+	onGone: () => void = () => undefined;
 
 	private constructor(socket: Socket, topic: string, payload: Payload) {
 		this.#socket = socket;
@@ -73,6 +75,7 @@ export class Publisher {
 		});
 		socket.on("data", (chunk: Buffer) => publisher.#take(chunk));
 		socket.on("error", () => undefined);
+		socket.once("close", () => publisher.onGone());
 		return publisher;
 	}
 
@@ -90,6 +93,7 @@ export class Publisher {
 	}
 
 	close(): void {
+		this.onGone = () => undefined;
 		this.#socket.destroy();
 	}
 

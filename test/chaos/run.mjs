@@ -1,10 +1,15 @@
-// `npm run chaos -- [kill|network|power|partition|bus ...] --rounds N [--seed S] [--json]`: more rounds of the chaos tests, with their counts as a table.
+// `npm run chaos -- [kill|network|power|partition|bus|hour ...] --rounds N [--seed S] [--events N] [--json]`: more rounds of the chaos tests, with their counts as a table; `hour` is one long round, only if it is named.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
 const { values, positionals } = parseArgs({
-	options: { rounds: { type: "string", default: "20" }, seed: { type: "string" }, json: { type: "boolean", default: false } },
+	options: {
+		rounds: { type: "string", default: "20" },
+		seed: { type: "string" },
+		events: { type: "string", default: "720000" },
+		json: { type: "boolean", default: false },
+	},
 	allowPositionals: true,
 });
 const KINDS = {
@@ -24,6 +29,10 @@ const KINDS = {
 		const { isCarried, runBusRounds } = await load("test/chaos/bus-rounds.ts");
 		return { run: runBusRounds, isGood: isCarried };
 	},
+	hour: async () => {
+		const { isDrained, runHour } = await load("test/chaos/hour-rounds.ts");
+		return { run: runHour, isGood: isDrained };
+	},
 	power: async () => {
 		const { isKept, runPowerRounds } = await load("test/chaos/power-rounds.ts");
 		return { run: runPowerRounds, isGood: isKept };
@@ -31,9 +40,17 @@ const KINDS = {
 };
 const rounds = Number(values.rounds);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-const kinds = positionals.length === 0 ? Object.keys(KINDS) : positionals;
-if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed) || kinds.some((kind) => KINDS[kind] === undefined)) {
-	process.stderr.write(`usage: npm run chaos -- [${Object.keys(KINDS).join("|")} ...] --rounds N [--seed S] [--json]\n`);
+/** An hour at 200 a second, unless it is told otherwise. */
+const events = Number(values.events);
+const kinds = positionals.length === 0 ? Object.keys(KINDS).filter((kind) => kind !== "hour") : positionals;
+if (
+	!Number.isInteger(rounds) ||
+	rounds < 1 ||
+	!Number.isInteger(seed) ||
+	!(Number.isInteger(events) && events >= 4) ||
+	kinds.some((kind) => KINDS[kind] === undefined)
+) {
+	process.stderr.write(`usage: npm run chaos -- [${Object.keys(KINDS).join("|")} ...] --rounds N [--seed S] [--events N] [--json]\n`);
 	process.exit(2);
 }
 await bundle();
@@ -41,7 +58,7 @@ let ok = true;
 for (const kind of kinds) {
 	const { run, isGood } = await KINDS[kind]();
 	const beganMs = performance.now();
-	const counts = await run({ rounds, seed, say: (line) => process.stderr.write(`${kind}: ${line}\n`) });
+	const counts = await run({ rounds, seed, events, say: (line) => process.stderr.write(`${kind}: ${line}\n`) });
 	const result = { schema: "orion.chaos/1", kind, seed, tookMs: Math.round(performance.now() - beganMs), ok: isGood(counts), ...counts };
 	if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 	else

@@ -22,6 +22,10 @@ export class BrokerProcess {
 		this.#command = command.split(" ").slice(1);
 	}
 
+	get pid(): number | undefined {
+		return this.#process?.pid;
+	}
+
 	/** As long as this file is there, its disk is full. */
 	get diskFull(): string {
 		return join(this.folder, "disk-full");

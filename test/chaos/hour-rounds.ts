@@ -1,0 +1,233 @@
+// Shows what an hour at 200 events a second without core leaves at a broker elsewhere, and how it drains: all of it in order per lane, memory bounded, while core's own nodes are thanked as before (LOSS-58).
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { latencies, Publisher, quantile, type Target } from "../bench/load.ts";
+import { BrokerProcess } from "../support/broker-process.ts";
+import { type LogLine, ORION, TestMesh, until } from "../support/mesh.ts";
+import { TestRedis } from "../support/redis.ts";
+
+export interface HourCounts {
+	/** Thanked for while core was away, over how many nodes and how fast. */
+	readonly events: number;
+	readonly nodes: number;
+	readonly pouredPerSecond: number;
+	readonly drainedPerSecond: number;
+	readonly drainedInMs: number;
+	/** In core's log: of those nodes, in the order of their numbers; missing, twice or out of order; holes, losses and quarantine. */
+	readonly inOrder: number;
+	readonly outOfOrder: number;
+	readonly facts: number;
+	/** PUBACK at core's own door, 200 a second: before, and while it drains. */
+	readonly live: number;
+	readonly liveP50BeforeMs: number;
+	readonly liveP99BeforeMs: number;
+	readonly liveP50Ms: number;
+	readonly liveP99Ms: number;
+	/** Most memory, megabytes: of the broker and of core, and of Redis while core was away. */
+	readonly brokerMb: number;
+	readonly coreMb: number;
+	readonly redisMb: number;
+}
+
+const NODES = 4;
+const WINDOW = 256;
+const LIVE_PER_SECOND = 200;
+const LIVE_BEFORE_SECONDS = 15;
+const LIVE_SLICE_SECONDS = 2;
+const SESSION = "7.0123456789abcdef";
+const PAGE_RECORDS = 1_000;
+const WITHIN_MS = 1_800_000;
+
+interface Status {
+	readonly mesh: string;
+	readonly brokers?: readonly { readonly broker: string; readonly state: string; readonly lag: number }[];
+}
+
+const payloadOf =
+	(mesh: string, node: string) =>
+	(seq: number): Buffer =>
+		Buffer.from(
+			`{"specversion":"1.0","id":"${node}-${seq}","source":"/nodes/${node}","type":"dev.orion.alert.firing.v1","mesh":"${mesh}","session":"${SESSION}","lane":"event","seq":${seq},"mono":${seq},"time":"2026-01-01T00:00:00.000Z","data":{"name":"n${seq % 12}","severity":"info","summary":"number ${seq}"}}`,
+		);
+
+/** So many messages, each thanked for before it is over. */
+const pour = (publisher: Publisher, count: number): Promise<void> =>
+	new Promise((resolve, reject) => {
+		publisher.onGone = () => reject(new Error("a node was disconnected while core was away"));
+		let [sent, thanked, due] = [0, 0, 0];
+		const send = (wanted: number): void => {
+			const now = Math.min(wanted, count - sent);
+			sent += now;
+			if (now > 0) publisher.send(now);
+		};
+		publisher.onAck = () => {
+			thanked += 1;
+			due += 1;
+			if (thanked === count) resolve();
+			if (due < WINDOW / 4) return;
+			send(due);
+			due = 0;
+		};
+		send(WINDOW);
+	});
+
+const megabytes = (pid: number | undefined): number =>
+	Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1_024);
+
+class Hour {
+	readonly redis: TestRedis;
+	readonly mesh: TestMesh;
+	readonly broker: BrokerProcess;
+	readonly name: string;
+	readonly #passwords = new Map<string, string>();
+
+	private constructor(redis: TestRedis, mesh: TestMesh, broker: BrokerProcess, name: string) {
+		this.redis = redis;
+		this.mesh = mesh;
+		this.broker = broker;
+		this.name = name;
+	}
+
+	static async begin(): Promise<Hour> {
+		const redis = await TestRedis.start();
+		const mesh = await TestMesh.make(`redis:\n  url: ${redis.url}\n  brokers: [attic]\n`, [], "core");
+		await mesh.start();
+		const { mesh: name } = await mesh.ask<Status>("/state/status");
+		const { stdout } = await promisify(execFile)(process.execPath, [ORION, "broker", "add", "attic", "--json", "--data", mesh.data]);
+		const { acl, command } = JSON.parse(stdout) as { readonly acl: string; readonly command: string };
+		const [verb = "", ...rest] = acl.split(" ");
+		await redis.ask(verb, ...rest);
+		const broker = new BrokerProcess(command);
+		await broker.start();
+		return new Hour(redis, mesh, broker, name);
+	}
+
+	async target(node: string, port: number): Promise<Target> {
+		const known = this.#passwords.get(node);
+		const password = known ?? (await this.mesh.ask<{ password: string }>("/nodes", { method: "POST", body: JSON.stringify({ node }) })).password;
+		this.#passwords.set(node, password);
+		return { port, username: node, password };
+	}
+
+	open(target: Target): Promise<Publisher> {
+		const node = target.username ?? "";
+		return Publisher.open(target, node, `orion/v1/${node}/evt/alert`, payloadOf(this.name, node));
+	}
+
+	async line(): Promise<{ readonly state: string; readonly lag: number } | undefined> {
+		return (await this.mesh.ask<Status>("/state/status")).brokers?.[0];
+	}
+
+	async end(): Promise<void> {
+		await this.broker.end();
+		await this.mesh.remove();
+		await this.redis.end();
+	}
+}
+
+/** Page by page: a log of an hour is not held at once. */
+const ordered = async (mesh: TestMesh): Promise<Pick<HourCounts, "inOrder" | "outOfOrder" | "facts">> => {
+	const next = new Map<string, number>();
+	let [inOrder, outOfOrder, facts] = [0, 0, 0];
+	for (let from: number | null = 1; from !== null; ) {
+		const page: { readonly records: readonly LogLine[]; readonly next: number | null } = await mesh.ask(`/state/log?from=${from}&limit=${PAGE_RECORDS}`);
+		for (const { envelope } of page.records) {
+			if (/log\.(gap|loss)|quarantine/.test(envelope.type)) facts += 1;
+			if (!envelope.source.startsWith("/nodes/hour-") || envelope.type !== "dev.orion.alert.firing.v1") continue;
+			const due = next.get(envelope.source) ?? 1;
+			if (envelope.seq === due) inOrder += 1;
+			else outOfOrder += 1;
+			next.set(envelope.source, due + 1);
+		}
+		from = page.next;
+	}
+	return { inOrder, outOfOrder, facts };
+};
+
+const redisMegabytes = async (redis: TestRedis): Promise<number> => {
+	const said = (await redis.ask("info", "memory")) as Uint8Array;
+	return Math.round(Number(/used_memory_peak:(\d+)/.exec(Buffer.from(said).toString())?.[1] ?? Number.NaN) / 1_048_576);
+};
+
+/** Live traffic while it drains, slice by slice, until the spool is empty. */
+const drain = async (hour: Hour, live: Publisher, say: (line: string) => void): Promise<{ readonly foundMs: readonly number[]; readonly tookMs: number }> => {
+	const foundMs: number[] = [];
+	const beganMs = performance.now();
+	let lastSaidMs = 0;
+	for (;;) {
+		const slice = await latencies(live, LIVE_PER_SECOND, LIVE_SLICE_SECONDS);
+		for (const ms of slice) foundMs.push(ms);
+		const line = await hour.line();
+		const tookMs = performance.now() - beganMs;
+		if (line?.state === "here" && line.lag === 0) return { foundMs, tookMs };
+		if (tookMs > WITHIN_MS) throw new Error(`not drained within ${WITHIN_MS} ms: ${line?.lag} records are left`);
+		if (tookMs - lastSaidMs < 10_000) continue;
+		lastSaidMs = tookMs;
+		say(`${line?.lag} records are left after ${Math.round(tookMs / 1_000)} s, newest p99 of live ${quantile(slice, 0.99).toFixed(1)} ms`);
+	}
+};
+
+export const runHour = async (options: { readonly events: number; readonly say: (line: string) => void }): Promise<HourCounts> => {
+	const { events, say } = options;
+	const hour = await Hour.begin();
+	const { mesh, broker, redis } = hour;
+	try {
+		const targets: Target[] = [];
+		for (let index = 0; index < NODES; index += 1) targets.push(await hour.target(`hour-${index}`, broker.port));
+		const door = await hour.target("live", mesh.mqttPort);
+		// Made last: when the broker lets this one in, it knows the others, and nobody was refused meanwhile.
+		const last = await hour.target("last", broker.port);
+		(await until("the register", () => hour.open(last).catch(() => undefined))).close();
+		const publishers = await Promise.all(targets.map((target) => hour.open(target)));
+		const before = await hour.open(door);
+		const beforeMs = await latencies(before, LIVE_PER_SECOND, LIVE_BEFORE_SECONDS);
+		before.close();
+		await mesh.kill();
+		say(`core is gone; ${events} events are said to the broker elsewhere`);
+		const pouredFromMs = performance.now();
+		const each = Math.floor(events / NODES);
+		await Promise.all(publishers.map((publisher) => pour(publisher, each)));
+		const pouredMs = performance.now() - pouredFromMs;
+		const redisMb = await redisMegabytes(redis);
+		await mesh.start();
+		await until("core knows how much there is", async () => (((await hour.line())?.lag ?? 0) > 0 ? true : undefined));
+		const live = await hour.open(door);
+		const { foundMs, tookMs } = await drain(hour, live, say);
+		live.close();
+		for (const publisher of publishers) publisher.close();
+		const fixed = (ms: number): number => Number(ms.toFixed(1));
+		return {
+			events: each * NODES,
+			nodes: NODES,
+			pouredPerSecond: Math.round((each * NODES * 1_000) / pouredMs),
+			drainedPerSecond: Math.round((each * NODES * 1_000) / tookMs),
+			drainedInMs: Math.round(tookMs),
+			...(await ordered(mesh)),
+			live: foundMs.length,
+			liveP50BeforeMs: fixed(quantile(beforeMs, 0.5)),
+			liveP99BeforeMs: fixed(quantile(beforeMs, 0.99)),
+			liveP50Ms: fixed(quantile(foundMs, 0.5)),
+			liveP99Ms: fixed(quantile(foundMs, 0.99)),
+			brokerMb: megabytes(broker.pid),
+			coreMb: megabytes(mesh.pid),
+			redisMb,
+		};
+	} finally {
+		await hour.end();
+	}
+};
+
+const LIVE_P99_TIMES_MAX = 10;
+const LIVE_P99_FLOOR_MS = 100;
+const MEMORY_MAX_MB = 512;
+
+/** Everything once and in order, memory bounded, and live traffic at most so much slower than before. */
+export const isDrained = (counts: HourCounts): boolean =>
+	counts.inOrder === counts.events &&
+	counts.outOfOrder === 0 &&
+	counts.facts === 0 &&
+	counts.live > 0 &&
+	counts.liveP99Ms <= Math.max(LIVE_P99_FLOOR_MS, LIVE_P99_TIMES_MAX * counts.liveP99BeforeMs) &&
+	counts.brokerMb <= MEMORY_MAX_MB &&
+	counts.coreMb <= MEMORY_MAX_MB;
