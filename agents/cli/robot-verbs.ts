@@ -116,8 +116,8 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 	);
 	add(
 		"view",
-		"draw it, from above and from the side; Ctrl-C leaves",
-		["orion robot view", "orion robot view --once"],
+		"draw it, from above and from the side; Ctrl-C leaves. --json: the same once, as data",
+		["orion robot view", "orion robot view --once", "orion robot view --json"],
 		async (session, options: { once?: boolean }) => (await import("./robot.ts")).viewRobot(session, options),
 	).option("--once", "one picture");
 	add("arm", "stand up, from sitting only", ["orion robot arm"], async (session) => (await import("./robot.ts")).armRobot(session));

@@ -239,7 +239,7 @@ const CLEAR = "\u001b[H\u001b[2J";
 
 export const viewRobot = (session: Session, options: { readonly once?: boolean }): Promise<number> =>
 	withRobot(session, async (line) => {
-		if (options.once === true || !session.host.outIsTty) {
+		if (options.once === true || session.json || !session.host.outIsTty) {
 			const state = await line.ask({ verb: "status" });
 			if (session.json) session.print(state);
 			else for (const row of drawRobot(state)) session.say(row);

@@ -51,7 +51,8 @@ const robot = async () => {
 	const proxy = await FaultProxy.open(() => mesh.broker.port);
 	closers.push(() => proxy.close());
 	const folder = mkdtempSync(join(tmpdir(), "orion-robot-"));
-	closers.push(() => rmSync(folder, { recursive: true, force: true }));
+	// What it keeps may still be on its way to the disk.
+	closers.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
 	const plan = planOf("fnk0052");
 	const twin = new TwinDriver({ plan, leaseMs: 60_000, freezeMs: 2_000, now: () => instant(performance.now()) });
 	const path = join(folder, ROBOT_SOCKET);

@@ -1,6 +1,7 @@
 // Shows what a person has of `orion robot` at a terminal, over the real loop of a calculated robot: poses, looks, and walking that ends with the key.
 import { afterEach, describe, expect, test } from "vitest";
 import { type Held, type Walker, walkByKeys } from "../../agents/cli/robot.ts";
+import { drawRobot } from "../../agents/cli/robot-view.ts";
 import { Session } from "../../agents/cli/session.ts";
 import type { RobotState } from "../../agents/robot/words.ts";
 import { hostOf } from "../cli/host.ts";
@@ -135,5 +136,68 @@ describe("HARM-165 hold-to-move at the terminal", () => {
 		expect(walker.asked.slice(pressed).filter((what) => what.startsWith("renew"))).toHaveLength(0);
 		press("x");
 		await left;
+	});
+});
+
+describe("TELL-59 orion robot view", () => {
+	test("draws the robot as it is now, from above and from the side, until Ctrl-C; --json is the same as data, at a terminal too", async () => {
+		const { run, ready, status } = await robot();
+		const leave = new AbortController();
+		const pictures: string[] = [];
+		const viewed = run(["view"], { outIsTty: true, interrupted: leave.signal, onOut: (text) => pictures.push(text) });
+		const drawn = (what: string): Promise<string> => until(what, () => (pictures.at(-1)?.includes(what) === true ? pictures.at(-1) : undefined));
+		await drawn("state    off");
+		await ready();
+		const picture = await drawn("state    armed");
+		leave.abort();
+		expect((await viewed).code).toBe(0);
+		const lines = picture.replace("\u001b[H\u001b[2J", "").split("\n");
+		expect(lines.filter((line) => line.length > 80)).toEqual([]);
+		expect(lines.slice(0, 13).join("")).toContain("fnk0052, SIMULATED");
+		// All six feet, from above and from the side, and the body between them.
+		for (const part of [lines.slice(0, 13).map((line) => line.slice(0, 37)), lines.slice(13)]) {
+			const found = new Set(part.join("").match(/[1-6]/g));
+			expect(found.size).toBeGreaterThanOrEqual(3);
+		}
+		expect(lines.slice(13).join("\n")).toContain("=============>");
+		const now = await status();
+		const { code, out, err } = await run(["view", "--json"], { outIsTty: true });
+		expect([code, err]).toEqual([0, ""]);
+		const { schema, state, feet, body, heightMm } = JSON.parse(out) as RobotState;
+		expect({ schema, state, feet, body, heightMm }).toEqual({ schema: now.schema, state: "armed", feet: now.feet, body: now.body, heightMm: now.heightMm });
+	});
+
+	test("each foot stands where it stands, a raised one is raised, what is not known is said, and a warning is seen", async () => {
+		const { ready } = await robot();
+		const state = await ready();
+		const raised: RobotState = {
+			...state,
+			servoMv: null,
+			warnings: [{ row: "battery-warn", says: "a battery wants charging" }],
+			feet: state.feet.map((foot, leg) => (leg === 4 ? { ...foot, zMm: 60, standing: false } : foot)),
+		};
+		const lines = drawRobot(raised);
+		const above = lines.slice(0, 13).map((line) => line.slice(0, 37));
+		const at = (letter: string): readonly [row: number, column: number] => {
+			const row = above.findIndex((line) => line.includes(letter));
+			return [row, above[row]?.indexOf(letter) ?? -1];
+		};
+		// x right, y forward: leg 1 right in front, 3 right behind, 4 left behind, 6 left in front; 5, left in the middle, is raised.
+		expect(at("1")[1]).toBeGreaterThan(18);
+		expect(at("6")[1]).toBeLessThan(18);
+		expect(at("1")[0]).toBe(at("6")[0]);
+		expect(at("1")[0]).toBeLessThan(at("3")[0]);
+		expect(at("3")[0]).toBe(at("4")[0]);
+		expect(at("5")).toEqual([-1, -1]);
+		expect(at("o")[0]).toBe(at("2")[0]);
+		const side = lines.slice(13);
+		const rowOf = (letter: string): number => side.findIndex((line) => line.includes(letter));
+		// From the side one leg of each pair hides the other.
+		expect(rowOf("o")).toBeLessThan(rowOf("2"));
+		expect(rowOf("o")).toBeGreaterThanOrEqual(0);
+		expect(rowOf("6")).toBe(rowOf("4"));
+		expect(lines.join("\n")).toContain("battery  not known");
+		expect(lines.join("\n")).toContain("warning  a battery wants charging");
+		expect(lines.filter((line) => line.length > 80)).toEqual([]);
 	});
 });

@@ -41,7 +41,8 @@ export interface RobotHere {
 export const robotHere = async (): Promise<RobotHere> => {
 	const closers: (() => Promise<unknown> | unknown)[] = [];
 	const folder = mkdtempSync(join(tmpdir(), "orion-terminal-"));
-	closers.push(() => rmSync(folder, { recursive: true, force: true }));
+	// What it keeps may still be on its way to the disk.
+	closers.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
 	const plan = planOf("fnk0052");
 	const driver = new TwinDriver({ plan, leaseMs: 60_000, freezeMs: 2_000, now: () => instant(performance.now()) });
 	const actuator = await openActuator({ folder, plan, driver, rules: PATIENT, note: () => undefined });
