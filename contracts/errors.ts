@@ -151,7 +151,7 @@ export const ERRORS = {
 		"operator",
 		false,
 		5,
-		"{driver} would move real legs, and there is no calibration and no rehearsal yet that could allow it. Use `--robot twin`, the simulated one.",
+		"{driver} would move real legs, and these were never rehearsed with this configuration. Begin with `orion robot calibrate`, or use `--robot twin`, the simulated one.",
 	),
 	NO_ROBOT_HERE: kind("operator", true, 3, "no robot answers at {path} ({detail}). Start one with `orion up --robot twin`, or name its folder with --data."),
 	ROBOT_REFUSED: kind("caller", false, 5, "the robot refuses ({why}) {detail}. Ask `orion robot status` what it is doing."),

@@ -118,7 +118,7 @@ const NEXT: Readonly<Record<Role, readonly string[]>> = {
 	robot: [
 		"sudo -u orion-robot orion join ADDRESS TOKEN --state /var/lib/orion-robot",
 		"sudo systemctl restart orion-robot",
-		"the guard keeps real legs off; what walks is the simulated robot, until there is a rehearsal",
+		"the guard keeps real legs off; what walks is the simulated robot; real legs walk after their rehearsal (orion robot calibrate)",
 	],
 };
 

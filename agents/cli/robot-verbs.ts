@@ -1,6 +1,7 @@
 // Decides which words `orion robot` understands, and what it says about each of them.
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { WalkOptions } from "./robot.ts";
+import type { CalibrateOptions } from "./robot-calibrate.ts";
 import type { FlashOptions } from "./robot-flash.ts";
 import type { LookOptions, PoseOptions } from "./robot-pose.ts";
 import { type Host, runToEnd, type Session } from "./session.ts";
@@ -54,6 +55,44 @@ type Add = <A extends readonly unknown[]>(
 	shown: readonly string[],
 	work: (session: Session, ...args: A) => Promise<number>,
 ) => Command;
+
+const STEPS = 10;
+const parseStep = (text: string): number => {
+	const step = Number(text);
+	if (!(Number.isInteger(step) && step >= 1 && step <= STEPS)) throw new InvalidArgumentError(`a step, 1 to ${STEPS}.`);
+	return step;
+};
+const parseMv = (text: string): number => {
+	const mv = Number(text);
+	if (!(mv > 0 && mv < 20_000)) throw new InvalidArgumentError("millivolts, as 7600.");
+	return mv;
+};
+const oneMore = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+const registerCalibrate = (add: Add): void => {
+	add(
+		"calibrate",
+		"the rehearsal, one step a time: propped, bus, battery, cut, joints, neutral, limits, link-loss, gait, floor; each unlocks the next, and real legs walk after nine. Without a robot named: how far it has come",
+		[
+			"orion robot calibrate",
+			"orion robot calibrate --port /dev/ttyUSB0",
+			"orion robot calibrate --socket /run/orion-robot/guard.sock --step 4",
+			"orion robot calibrate --port /dev/ttyUSB0 --step 3 --servo-mv 7600",
+			"orion robot calibrate --port /dev/ttyUSB0 --step 6 --trim 2.femur=-1.5",
+			"orion robot calibrate --twin --yes",
+		],
+		async (session, options: CalibrateOptions) => (await import("./robot-calibrate.ts")).calibrateRobot(session, options),
+	)
+		.option("--step <n>", "1 to 10; default: the next that is unlocked", parseStep)
+		.option("--port <device>", "leg board on a serial port")
+		.option("--socket <path>", "linux-guard at this socket")
+		.option("--board <path>", "an emulated leg board at this socket: simulated")
+		.option("--twin", "the calculated robot: simulated")
+		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
+		.option("--servo-mv <mv>", "the servo battery, where the board has no voltmeter", parseMv)
+		.option("--trim <leg.joint=degrees>", "in step 6, as 2.femur=-1.5; may be repeated", oneMore)
+		.option("--yes", "do not ask before; what must be seen on real legs is asked all the same");
+};
 
 const registerFlash = (add: Add): void => {
 	add(
@@ -144,4 +183,5 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 	).option("--yes", "do not ask");
 	registerBody(add);
 	registerFlash(add);
+	registerCalibrate(add);
 };

@@ -82,7 +82,7 @@ const startCommand = (program: Command, verb: Verb, description: string): Comman
 
 export const register = (program: Command): void => {
 	startCommand(program, "up", "start the mesh on this host and stay with it; Ctrl-C stops it")
-		.option("--robot <driver>", "a robot at this host: twin (simulated); real ones need a rehearsal, which is not here yet")
+		.option("--robot <driver>", "a robot at this host: twin (simulated); serial:PORT or guard:SOCKET once it was rehearsed (orion robot calibrate)")
 		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
 		.option("--verbose", "also show what the agent of this host says")
 		.addHelpText("after", EXAMPLES);

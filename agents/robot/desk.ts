@@ -3,13 +3,13 @@ import { createServer, type Socket } from "node:net";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
-import type { RobotPlan } from "../../firmware-bridge/body/plan.ts";
 import type { ActuatorLoop } from "./loop.ts";
+import type { Rehearsal } from "./rehearsal.ts";
 import { type RobotRequest, type RobotState, readRobotRequest } from "./words.ts";
 
 export interface RobotDeskOptions {
-	readonly plan: RobotPlan;
 	readonly loop: ActuatorLoop;
+	readonly rehearsal: Rehearsal;
 	readonly state: () => RobotState;
 	/** What a person ordered here before a restart. */
 	readonly found: StopVerb | null;
@@ -22,12 +22,12 @@ const CONNECTIONS_MAX = 16;
 /** What a watcher does not read is not kept for it. */
 const UNREAD_BYTES_MAX = 65_536;
 
-type Orders = Record<"person" | "node", StopVerb | null>;
+type Orders = Record<"person" | "node" | "rehearsal", StopVerb | null>;
 
 export class RobotDesk {
 	readonly #options: RobotDeskOptions;
 	readonly #watchers = new Set<Socket>();
-	readonly #orders: Orders = { person: null, node: null };
+	readonly #orders: Orders = { person: null, node: null, rehearsal: null };
 
 	constructor(options: RobotDeskOptions) {
 		this.#options = options;
@@ -43,14 +43,20 @@ export class RobotDesk {
 	}
 
 	answer(line: string, socket?: Socket): object {
-		const request = readRobotRequest(this.#options.plan, line);
+		const request = readRobotRequest(this.#options.loop.plan, line);
 		const done = request.ok ? this.#do(request.value, socket) : request;
 		if (!done.ok) return { schema: "orion.error/1", ...done.fault.facts, code: done.fault.code };
 		return this.#options.state();
 	}
 
+	/** The cut that a step of the rehearsal is about. */
+	rehearsalCut(present: boolean): void {
+		this.#orders.rehearsal = present ? "cut" : null;
+		this.#obey();
+	}
+
 	#do(request: RobotRequest, socket: Socket | undefined): Result<undefined> {
-		const { loop } = this.#options;
+		const { loop, rehearsal } = this.#options;
 		switch (request.verb) {
 			case "status":
 				return ok(undefined);
@@ -70,6 +76,13 @@ export class RobotDesk {
 				return loop.endLease(request.holder);
 			case "sit":
 				return loop.sit();
+			case "rehearse":
+				return rehearsal.hold(request.asked);
+			case "answer":
+				return rehearsal.answer(request.id, request.answer);
+			case "abandon":
+				rehearsal.abandon(request.id);
+				return ok(undefined);
 			case "order":
 				this.#orders[request.source] = request.order;
 				this.#obey();
@@ -91,6 +104,7 @@ export class RobotDesk {
 	#release(): Result<undefined> {
 		const { loop } = this.#options;
 		this.#orders.person = null;
+		this.#orders.rehearsal = null;
 		this.#obey();
 		this.#options.keep(null);
 		if (this.#orders.node !== null) return fail("ROBOT_REFUSED", { why: "stopped-by-the-mesh", detail: "release the node with `orion release` first" });

@@ -15,8 +15,9 @@ import {
 	mayWrite,
 	type SeenCause,
 } from "../../edge/machines/safe-stop-state.ts";
+import { aimBench, type JointAim } from "../../firmware-bridge/body/bench.ts";
 import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
-import { isDown, isUp, type Motion, moveOn, postureNow, rise, sitDown, stand, UNPOWERED } from "../../firmware-bridge/body/motion.ts";
+import { isDown, isUp, lieOnBlock, type Motion, moveOn, postureNow, rise, sitDown, stand, UNPOWERED } from "../../firmware-bridge/body/motion.ts";
 import type { GaitName, RobotPlan } from "../../firmware-bridge/body/plan.ts";
 import { type BodyPose, straight } from "../../firmware-bridge/body/posture.ts";
 import { checkWanted, type Wanted } from "../../firmware-bridge/body/walk.ts";
@@ -55,10 +56,22 @@ export interface LeaseAsked {
 	readonly gait: GaitName;
 	readonly wanted: Wanted;
 	readonly bounds: LeaseBounds;
+	/** Of a rehearsal: the share of its pace at which it walks, above 0 and at most 1. Absent: whoever was let walk. */
+	readonly paceRatio?: number;
 }
+
+/** Whoever holds joints on a block, and where they shall be, one after the other. */
+export interface BenchAsked extends Pick<LeaseAsked, "holder" | "armEpoch" | "tick" | "ttlMs"> {
+	readonly aims: readonly JointAim[];
+}
+
+/** What is armed: to walk as one likes, or for a step of a rehearsal, standing up or with power for these legs alone. */
+export type Arming = { readonly kind: "walk" | "rehearsal" } | { readonly kind: "bench"; readonly legs: readonly number[] };
 
 export interface LoopOptions {
 	readonly plan: RobotPlan;
+	/** Whether it may be armed and led as one likes, with the programs and the configuration that it has now. Its rehearsal says so. */
+	readonly mayWalk: () => Result<undefined>;
 	readonly rules: MoverRules;
 	readonly driver: RobotDriver;
 	readonly now: () => Instant;
@@ -94,9 +107,13 @@ export class ActuatorLoop {
 	/** The pose on its belly is the one it was left in by itself; after a cut only a person can say so. */
 	#isSitting = true;
 	#isBroken = false;
+	#plan: RobotPlan;
+	#arming: Arming = { kind: "walk" };
+	#paceRatio = 1;
 
 	constructor(options: LoopOptions) {
 		this.#options = options;
+		this.#plan = options.plan;
 		const at = options.now();
 		this.#turnedAt = at;
 		this.#mover = bootMover(at, options.found.armEpoch);
@@ -117,6 +134,15 @@ export class ActuatorLoop {
 		return this.#sensed;
 	}
 
+	get plan(): RobotPlan {
+		return this.#plan;
+	}
+
+	/** What has power, or is about to, has it for a step of a rehearsal. */
+	get isForRehearsal(): boolean {
+		return this.#arming.kind !== "walk";
+	}
+
 	/** Left only by a person at the robot; a line that broke while it was off is one too. */
 	get needsPresence(): boolean {
 		return LATCHED.includes(this.#mover.kind) || this.#options.driver.status().kind === "fault";
@@ -124,7 +150,8 @@ export class ActuatorLoop {
 
 	/** One turn of the loop. Sensors and deadlines first, then one pose. */
 	turn(): void {
-		const { driver, now, plan } = this.#options;
+		const { driver, now } = this.#options;
+		const plan = this.#plan;
 		const at = now();
 		const elapsedMs = Math.min(TURN_MS_MAX, at - this.#turnedAt);
 		this.#turnedAt = at;
@@ -137,7 +164,7 @@ export class ActuatorLoop {
 		driver.beat(at);
 		this.#boundLease(at);
 		if (mayWrite(this.#mover, at)) this.#write(at, elapsedMs);
-		if (isUp(this.#motion)) this.#risen();
+		if (this.#mover.kind === "rising" && isUp(plan, this.#motion)) this.#risen();
 		if (isDown(this.#motion) && this.#mover.kind === "settling") this.#isSitting = true;
 		if (isDown(this.#motion) && this.#mover.kind === "settling") this.#ask({ kind: "settled" });
 	}
@@ -147,22 +174,30 @@ export class ActuatorLoop {
 		this.#ask({ kind: "heard" });
 	}
 
-	/** A person's word: up from sitting, to standing. */
-	arm(armEpoch: number): Result<undefined> {
+	/** A person's word: up from sitting, to standing; or what a step of a rehearsal needs. */
+	arm(armEpoch: number, arming: Arming = { kind: "walk" }): Result<undefined> {
+		const allowed = arming.kind === "walk" ? this.#options.mayWalk() : ok(undefined);
+		if (!allowed.ok) return allowed;
 		// A board that is still going off takes no arming: it would be lost, and the robot would wait for a rise that never begins.
 		if (this.#mover.kind === "off" && this.#options.driver.status().kind !== "off")
 			return fail("ROBOT_REFUSED", { why: "board-not-off", detail: "its board has not said yet that it is off" });
-		return this.#asked({ kind: "arm", armEpoch });
+		const before = this.#arming;
+		this.#arming = arming;
+		const taken = this.#asked({ kind: "arm", armEpoch });
+		if (!taken.ok) this.#arming = before;
+		return taken;
 	}
 
 	/** Opens or renews: what is wanted comes with each renewal, so that it ends with them. */
 	lease(lease: LeaseAsked): Result<undefined> {
 		const at = this.#options.now();
-		const checked = checkWanted(this.#options.plan, lease.gait, lease.wanted);
+		const allowed = this.#mayLead(lease.paceRatio !== undefined);
+		if (!allowed.ok) return allowed;
+		const checked = checkWanted(this.#plan, lease.gait, lease.wanted);
 		if (!checked.ok) return checked;
 		if (!(lease.tick <= at)) return fail("ROBOT_REFUSED", { why: "tick-of-the-future", detail: "" });
 		if (this.#over.includes(lease.id)) return fail("ROBOT_REFUSED", { why: "lease-is-over", detail: "let go and begin anew" });
-		const stood = stand(this.#options.plan, this.#motion, lease.gait);
+		const stood = stand(this.#plan, this.#motion, lease.gait);
 		if (!stood.ok) return stood;
 		const until = instant(lease.tick + lease.ttlMs);
 		const taken = this.#asked({ kind: "lease", armEpoch: lease.armEpoch, holder: lease.holder, until, purpose: "move" });
@@ -173,6 +208,25 @@ export class ActuatorLoop {
 		}
 		this.#motion = stood.value;
 		this.#wanted = lease.wanted;
+		this.#paceRatio = lease.paceRatio ?? 1;
+		return ok(undefined);
+	}
+
+	/** Joints on a block: opens or renews. What is aimed at comes with each renewal. */
+	bench({ holder, armEpoch, tick, ttlMs, aims }: BenchAsked): Result<undefined> {
+		const motion = this.#motion;
+		if (motion.kind !== "bench") return fail("ROBOT_REFUSED", { why: "not-on-the-block", detail: this.#mover.kind });
+		const aimed = aimBench(this.#plan, motion.bench, aims);
+		if (!aimed.ok) return aimed;
+		const taken = this.#asked({ kind: "lease", armEpoch, holder, until: instant(tick + ttlMs), purpose: "calibrate" });
+		if (taken.ok) this.#motion = { ...motion, bench: aimed.value };
+		return taken;
+	}
+
+	/** Other trims, while nothing has power. */
+	recalibrate(plan: RobotPlan): Result<undefined> {
+		if (isEnergised(this.#mover) || this.#mover.arming) return fail("ROBOT_REFUSED", { why: "wrong-state", detail: this.#mover.kind });
+		this.#plan = plan;
 		return ok(undefined);
 	}
 
@@ -208,8 +262,14 @@ export class ActuatorLoop {
 		return released;
 	}
 
+	/** A rehearsal leads what was armed for it, and nobody else does. */
+	#mayLead(isRehearsal: boolean): Result<undefined> {
+		if (isRehearsal !== (this.#arming.kind === "rehearsal")) return fail("ROBOT_REFUSED", { why: "armed-for-other", detail: this.#arming.kind });
+		return isRehearsal ? ok(undefined) : this.#options.mayWalk();
+	}
+
 	#resting(): Wanted {
-		return { stride: NO_STRIDE, body: straight(this.#options.plan) };
+		return { stride: NO_STRIDE, body: straight(this.#plan) };
 	}
 
 	#see(cause: SeenCause, present: boolean): void {
@@ -232,7 +292,8 @@ export class ActuatorLoop {
 
 	/** Outputs first, disk after; but nothing is enabled before it is on disk that it will be. */
 	#perform(effect: MoverEffect): void {
-		const { driver, keep, now, plan, onFault } = this.#options;
+		const { driver, keep, now, onFault } = this.#options;
+		const plan = this.#plan;
 		const { armEpoch } = this.#mover;
 		switch (effect.kind) {
 			case "keep-armed":
@@ -242,7 +303,7 @@ export class ActuatorLoop {
 				);
 				return;
 			case "enable": {
-				const begun = rise(plan);
+				const begun = this.#arming.kind === "bench" ? lieOnBlock(plan, this.#arming.legs) : rise(plan);
 				if (!begun.ok) {
 					this.#break(begun.fault);
 					return;
@@ -289,11 +350,12 @@ export class ActuatorLoop {
 	}
 
 	#write(at: Instant, elapsedMs: number): void {
-		const { driver, plan } = this.#options;
+		const { driver } = this.#options;
 		if (driver.status().kind === "held") driver.enable(at);
 		// A board that is not on yet takes no pose: the body waits for it.
 		if (driver.status().kind !== "on") return;
-		const moved = moveOn(plan, this.#motion, this.#wanted, elapsedMs);
+		const pace = this.#motion.kind === "standing" ? this.#paceRatio : 1;
+		const moved = moveOn(this.#plan, this.#motion, this.#wanted, elapsedMs * pace);
 		if (!moved.ok) {
 			this.#break(moved.fault);
 			return;
@@ -302,12 +364,14 @@ export class ActuatorLoop {
 	}
 
 	#risen(): void {
-		const stood = stand(this.#options.plan, this.#motion, "tripod");
-		if (!stood.ok) {
-			this.#break(stood.fault);
-			return;
+		if (this.#motion.kind !== "bench") {
+			const stood = stand(this.#plan, this.#motion, "tripod");
+			if (!stood.ok) {
+				this.#break(stood.fault);
+				return;
+			}
+			this.#motion = stood.value;
 		}
-		this.#motion = stood.value;
 		this.#ask({ kind: "risen" });
 	}
 

@@ -14,6 +14,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 const isText = (value: unknown): value is string => typeof value === "string" && value.length <= 512;
+const isFieldsOrNull = (value: unknown): boolean => value === null || isFields(value);
 const isNumberOrNull = (value: unknown): boolean => value === null || isNumber(value);
 const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
 const areNumbers = (value: unknown, ...names: readonly string[]): boolean => isFields(value) && names.every((name) => isNumber(value[name]));
@@ -33,6 +34,8 @@ const PARTS: Readonly<Record<keyof RobotState, (value: unknown) => boolean>> = {
 	armEpoch: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 	tick: isNumber,
 	lease: (value) => value === null || (isFields(value) && isText(value["holder"]) && isNumber(value["leftMs"])),
+	rehearsal: (value) =>
+		areNumbers(value, "upTo") && isFields(value) && typeof value["mayWalk"] === "boolean" && isFieldsOrNull(value["run"]) && isFieldsOrNull(value["ended"]),
 	driver: (value) => isFields(value) && isText(value["state"]) && isTextOrNull(value["fault"]) && isText(value["detail"]) && isTextOrNull(value["firmware"]),
 	servoMv: isNumberOrNull,
 	boardMv: isNumberOrNull,

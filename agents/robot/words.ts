@@ -5,16 +5,22 @@ import type { MoverRule } from "../../edge/machines/safe-stop-rules.ts";
 import type { MoverKind } from "../../edge/machines/safe-stop-state.ts";
 import { NO_STRIDE } from "../../firmware-bridge/body/gait.ts";
 import { postureNow } from "../../firmware-bridge/body/motion.ts";
-import type { GaitName, RobotPlan } from "../../firmware-bridge/body/plan.ts";
+import { type GaitName, JOINT_NAMES, type RobotPlan } from "../../firmware-bridge/body/plan.ts";
 import { type BodyPose, straight } from "../../firmware-bridge/body/posture.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
 import type { ActuatorLoop, LeaseAsked } from "./loop.ts";
+import type { RehearsalState, StepAsked } from "./rehearsal.ts";
+import type { Answer } from "./step-run.ts";
 
 export type RobotRequest =
 	| { readonly verb: "status" | "watch" | "heard" | "sit" | "release" }
 	| { readonly verb: "arm" | "resume"; readonly armEpoch: number }
 	| { readonly verb: "lease"; readonly lease: LeaseAsked }
 	| { readonly verb: "end"; readonly holder: string }
+	/** A step of the rehearsal: begun, or held on. */
+	| { readonly verb: "rehearse"; readonly asked: StepAsked }
+	| { readonly verb: "answer"; readonly id: string; readonly answer: Answer }
+	| { readonly verb: "abandon"; readonly id: string }
 	/** By a person here, or by what the agent's latch holds; null takes it back. */
 	| { readonly verb: "order"; readonly source: "person" | "node"; readonly order: "stop" | "cut" | null };
 
@@ -39,6 +45,7 @@ export interface RobotState {
 	/** Its clock: what a renewal echoes. */
 	readonly tick: number;
 	readonly lease: { readonly holder: string; readonly leftMs: number } | null;
+	readonly rehearsal: RehearsalState;
 	readonly driver: { readonly state: string; readonly fault: string | null; readonly detail: string; readonly firmware: string | null };
 	readonly servoMv: number | null;
 	readonly boardMv: number | null;
@@ -93,6 +100,25 @@ const readLease = (plan: RobotPlan, fields: Fields): Result<RobotRequest> => {
 	});
 };
 
+const TTL_MS_MAX = 1_000;
+
+const readStep = ({ step, id, tick, ttlMs }: Fields): Result<RobotRequest> => {
+	if (!isName(id)) return wrong("a step has an id");
+	if (!isNumber(step) || !isNumber(tick) || !isNumber(ttlMs)) return wrong("a step is held with step, tick and ttlMs");
+	if (!(ttlMs > 0 && ttlMs <= TTL_MS_MAX)) return wrong(`a step is held for more than 0 and at most ${TTL_MS_MAX} ms`);
+	return ok({ verb: "rehearse", asked: { step, id, tick, ttlMs } });
+};
+
+const readAnswer = ({ id, yes, servoMv, trim }: Fields): Result<RobotRequest> => {
+	if (!isName(id)) return wrong("which step is answered?");
+	if (typeof yes === "boolean") return ok({ verb: "answer", id, answer: { yes } });
+	if (isNumber(servoMv)) return ok({ verb: "answer", id, answer: { servoMv } });
+	const { leg, joint: named, degrees } = fieldsOf(trim);
+	const joint = JOINT_NAMES.find((name) => name === named);
+	if (joint === undefined || !isNumber(leg) || !isNumber(degrees)) return wrong("an answer is yes, servoMv, or a trim of leg, joint and degrees");
+	return ok({ verb: "answer", id, answer: { trim: { leg, joint, degrees } } });
+};
+
 /** One line. Anything that begins like an order to stop or cut is one, whatever else is wrong with it. */
 export const readRobotRequest = (plan: RobotPlan, line: string): Result<RobotRequest> => {
 	const text = line.trim();
@@ -125,6 +151,12 @@ export const readRobotRequest = (plan: RobotPlan, line: string): Result<RobotReq
 			return source === "person" || source === "node" ? ok({ verb, source, order }) : wrong("an order comes from person or node");
 		case "lease":
 			return readLease(plan, fields);
+		case "rehearse":
+			return readStep(fields);
+		case "answer":
+			return readAnswer(fields);
+		case "abandon":
+			return isName(fields["id"]) ? ok({ verb, id: fields["id"] }) : wrong("which step is broken off?");
 		default:
 			return wrong(`no such verb: ${String(verb).slice(0, 40)}`);
 	}
@@ -141,7 +173,7 @@ const bodyOf = ({ xMm, yMm, rollDegrees, pitchDegrees, yawDegrees }: BodyPose): 
 /** What a row means to a person. */
 export const sayRow = (rules: readonly MoverRule[], row: string): string => rules.find(({ id }) => id === row)?.says ?? row;
 
-export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver, rules: readonly MoverRule[]): RobotState => {
+export const stateOf = (loop: ActuatorLoop, driver: RobotDriver, rehearsal: RehearsalState, rules: readonly MoverRule[]): RobotState => {
 	const { mover, motion, sensed } = loop;
 	const status = driver.status();
 	const posture = postureNow(motion);
@@ -149,7 +181,7 @@ export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver
 	const rounded = (value: number | undefined, digits = 0): number | null => (value === undefined ? null : Number(value.toFixed(digits)));
 	return {
 		schema: "orion.robot/1",
-		model: plan.model,
+		model: loop.plan.model,
 		simulated: status.simulated,
 		board: status.board,
 		state: mover.kind,
@@ -160,6 +192,7 @@ export const stateOf = (plan: RobotPlan, loop: ActuatorLoop, driver: RobotDriver
 		armEpoch: mover.armEpoch,
 		tick: mover.at,
 		lease: mover.lease === undefined ? null : { holder: mover.lease.holder, leftMs: Math.max(0, Math.round(mover.lease.until - mover.at)) },
+		rehearsal,
 		driver: { state: status.kind, fault: status.fault ?? null, detail: status.faultDetail, firmware: status.firmware ?? null },
 		servoMv: rounded(sensed.servoMv),
 		boardMv: rounded(sensed.boardMv),

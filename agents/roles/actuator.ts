@@ -1,14 +1,17 @@
 // Composition of the process that moves a robot: its plan, its driver, its control loop and the socket by which it is asked. Chooses, decides nothing.
 import { chmod, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { checkContract } from "../../contracts/envelope.ts";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
+import type { KeptRehearsal } from "../../contracts/gen/types.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
 import { type Instant, instant } from "../../contracts/time.ts";
 import { checkYaml } from "../../core/service/checked-yaml.ts";
+import { mightWalk, rehearsedUpTo } from "../../edge/machines/rehearsal.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import type { MoverRules } from "../../edge/machines/safe-stop-rules.ts";
 import type { KeptFiles, Note } from "../../edge/ports.ts";
-import { type RobotPlan, robotPlan } from "../../firmware-bridge/body/plan.ts";
+import { type RobotPlan, robotPlan, withTrims } from "../../firmware-bridge/body/plan.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
 import { openGuardLine } from "../../firmware-bridge/drivers/guard-line.ts";
 import { LineDriver, type LineDriverOptions } from "../../firmware-bridge/drivers/line-driver.ts";
@@ -16,8 +19,9 @@ import { openSerialLine } from "../../firmware-bridge/drivers/serial-line.ts";
 import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { RobotDesk } from "../robot/desk.ts";
 import { ActuatorLoop, type KeptArming, TURN_MS } from "../robot/loop.ts";
+import { digestsOf, NEVER_REHEARSED, Rehearsal, type RehearsalOptions, type RehearsalRecord } from "../robot/rehearsal.ts";
 import { sayRow, stateOf } from "../robot/words.ts";
-import { inTurn, keptFiles } from "./kept-files.ts";
+import { inTurn, keptFiles, readText } from "./kept-files.ts";
 
 export interface ActuatorOptions {
 	readonly folder: string;
@@ -47,6 +51,7 @@ export interface Actuator {
 }
 
 export const ROBOT_SOCKET = "robot.sock";
+const REHEARSAL_FILE = "robot-rehearsal.json";
 const ORDER_FILE = "robot-order.json";
 const ARMING_FILE = "robot.json";
 const LEASE_MS = 200;
@@ -102,6 +107,37 @@ const readOrder = async (files: KeptFiles): Promise<StopVerb | null> => {
 	}
 };
 
+/** What cannot be read permits nothing, and trims nothing. */
+const readRehearsal = async (files: Pick<KeptFiles, "read">, note: Note): Promise<KeptRehearsal> => {
+	const text = await files.read(REHEARSAL_FILE);
+	if (text === undefined) return NEVER_REHEARSED;
+	const unreadable = (detail: string): KeptRehearsal => {
+		note("rehearsal-unreadable", { file: REHEARSAL_FILE, detail });
+		return NEVER_REHEARSED;
+	};
+	try {
+		const checked = checkContract("kept.rehearsal", JSON.parse(text));
+		return checked.ok ? checked.value : unreadable(sayFault(checked.fault));
+	} catch {
+		return unreadable("it is no JSON");
+	}
+};
+
+/** Before anything is opened: whether real legs of this robot were ever rehearsed from this folder, with the trims that it has. Faults: as readPlan. */
+export const mightWalkHere = async (folder: string, policy: string): Promise<boolean> => {
+	const { trimDegrees, records } = await readRehearsal({ read: (name) => readText(join(folder, name)) }, () => undefined);
+	const { robot, configuration } = digestsOf(await readPlan(policy), trimDegrees);
+	return mightWalk(records, robot, configuration);
+};
+
+/** What stands on disk, taken for the programs of the newest result; without one, 0. Faults: as readPlan. */
+export const rehearsalHere = async (folder: string, policy: string): Promise<{ readonly upTo: number; readonly newest: RehearsalRecord | undefined }> => {
+	const { trimDegrees, records } = await readRehearsal({ read: (name) => readText(join(folder, name)) }, () => undefined);
+	const newest = records.at(-1);
+	const digests = digestsOf(await readPlan(policy), trimDegrees);
+	return { upTo: newest === undefined ? 0 : rehearsedUpTo(records, { ...newest, ...digests }), newest };
+};
+
 /** Turns at fixed times; what came too late is left out, never caught up with. */
 const turnEvery = (turn: () => void): (() => void) => {
 	const beganMs = performance.now();
@@ -117,26 +153,41 @@ const turnEvery = (turn: () => void): (() => void) => {
 };
 
 const keeper =
-	(files: KeptFiles) =>
-	(arming: KeptArming): Promise<void> =>
-		files.write(ARMING_FILE, `${JSON.stringify({ schema: "orion.arming/1", ...arming })}\n`, "plain");
+	(files: KeptFiles, name: string) =>
+	(content: object): Promise<void> =>
+		files.write(name, `${JSON.stringify(content)}\n`, "plain");
 
 export const startActuator = async ({ folder, policy, driver, note, onTurn }: ActuatorOptions): Promise<Actuator> => {
 	const plan = await readPlan(policy);
 	return openActuator({ folder, plan, driver: await openDriver(driver, plan), rules: MOVER_RULES, note, onTurn });
 };
 
+const openRehearsal = (parts: Pick<RehearsalOptions, "plan" | "found" | "loop" | "driver" | "keep" | "cut">, note: Note): Rehearsal =>
+	new Rehearsal({
+		...parts,
+		now,
+		wallTime: () => new Date().toISOString(),
+		onBlock: (isPropped) => {
+			if (parts.driver instanceof TwinDriver) parts.driver.faults = { ...parts.driver.faults, isPropped };
+		},
+		onRecord: ({ step, outcome, simulated, said }) => note("rehearsed", { step, outcome, simulated, said }),
+		onNotKept: () => note("rehearsal-not-kept"),
+	});
+
 export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }: OpenActuatorOptions): Promise<Actuator> => {
 	const files = inTurn(await keptFiles(folder));
 	const found = await readArming(files);
+	const rehearsed = await readRehearsal(files, note);
+	const keepArming = keeper(files, ARMING_FILE);
 	let desk: RobotDesk | undefined;
 	const loop: ActuatorLoop = new ActuatorLoop({
-		plan,
+		plan: withTrims(plan, rehearsed.trimDegrees),
+		mayWalk: () => rehearsal.mayWalk(),
 		rules,
 		driver,
 		now,
 		found,
-		keep: keeper(files),
+		keep: (arming) => keepArming({ schema: "orion.arming/1", ...arming }),
 		onKind: ({ kind, cause }) => {
 			note("robot", { state: kind, simulated: driver.status().simulated, ...(cause === undefined ? {} : { cause: sayRow(rules.rules, cause) }) });
 			// What it finds at its start it says before anybody can ask.
@@ -144,10 +195,14 @@ export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }
 		},
 		onFault: (fault) => note("robot-fault", { code: fault.code, detail: sayFault(fault) }),
 	});
+	const rehearsal = openRehearsal(
+		{ plan, found: rehearsed, loop, driver, keep: keeper(files, REHEARSAL_FILE), cut: (present) => desk?.rehearsalCut(present) },
+		note,
+	);
 	const opened = new RobotDesk({
-		plan,
 		loop,
-		state: () => stateOf(plan, loop, driver, rules.rules),
+		rehearsal,
+		state: () => stateOf(loop, driver, rehearsal.state(), rules.rules),
 		found: await readOrder(files),
 		keep: (order) => {
 			const failed = (): void => note("robot-order-not-kept", { order: order ?? "none" });
@@ -158,6 +213,7 @@ export const openActuator = async ({ folder, plan, driver, rules, note, onTurn }
 	let turns = 0;
 	const endTurns = turnEvery(() => {
 		loop.turn();
+		rehearsal.turn();
 		turns += 1;
 		if (turns % TOLD_EVERY_TURNS === 0) opened.tellWatchers();
 		onTurn?.();

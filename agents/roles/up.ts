@@ -9,6 +9,7 @@ import { type BrokerLink, type Core, openCore } from "../../core/service/core.ts
 import { openHttp } from "../../core/service/http.ts";
 import type { LoadedPolicy } from "../../core/service/policies.ts";
 import type { World } from "../../core/service/world.ts";
+import { mightWalkHere } from "./actuator.ts";
 import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import { openAudit } from "./audit.ts";
 import { Elsewhere } from "./brokers.ts";
@@ -41,7 +42,7 @@ export interface UpOptions {
 	readonly agent: boolean;
 	/** False: no node connects here; what brokers elsewhere hold comes through Redis. */
 	readonly broker: boolean;
-	/** `twin`, and the model of the robot; no other driver is let loose before there is a rehearsal. */
+	/** `twin`, and the model of the robot; any other driver only where real legs were rehearsed. */
 	readonly robot?: { readonly driver: string; readonly model: string };
 	/** Each part as it is ready, and what the agent says. */
 	readonly onPart: (part: { readonly part: string; readonly detail: string; readonly ms: number }) => void;
@@ -68,6 +69,8 @@ const LOOPBACK = "127.0.0.1";
 const DEFAULT_MQTT_PORT = 1883;
 const DEFAULT_HTTP_PORT = 7070;
 const AGENT_READY_WITHIN_MS = 4_000;
+
+const policyOf = (model: string): string => join(builtInFolder(), "robots", `${model}.yaml`);
 
 /** The host's name as a node id: lower case, what does not fit becomes a hyphen. */
 const nodeNameOf = (host: string): string =>
@@ -289,7 +292,7 @@ const openAgent = async ({ options, opened, say, config, mesh, node, register }:
 	await prepareAgent(folder, node, mesh, mqtt, core, register, config);
 	const { robot } = options;
 	if (robot !== undefined) {
-		const args = ["--driver", robot.driver, "--policy", join(builtInFolder(), "robots", `${robot.model}.yaml`)];
+		const args = ["--driver", robot.driver, "--policy", policyOf(robot.model)];
 		const actuator = startAgentProcess({ folder, onLine: options.onAgentLine, program: "actuator", args });
 		opened.add(() => actuator.stop());
 		const isReady = await actuator.ready(AGENT_READY_WITHIN_MS);
@@ -306,7 +309,7 @@ const open = async (options: UpOptions, opened: Opened): Promise<RunningMesh> =>
 	const { data } = options;
 	const say = stopwatch(options.onPart);
 	// Before anything is opened: what was never rehearsed on a block does not move on a floor.
-	if (options.robot !== undefined && options.robot.driver !== "twin")
+	if (options.robot !== undefined && options.robot.driver !== "twin" && !(await mightWalkHere(join(data, "agent"), policyOf(options.robot.model))))
 		throw new OrionError("ROBOT_NOT_REHEARSED", { driver: options.robot.driver.slice(0, 128) });
 	const config = required(await findConfig(options.config, data));
 	const policy = required(await readPolicies(config));

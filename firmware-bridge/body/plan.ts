@@ -107,3 +107,15 @@ export const robotPlan = (robot: PolicyRobot): Result<RobotPlan> => {
 	});
 	return ok({ ...robot, legs, walking: withReserve(robot) });
 };
+
+/** The same robot with these degrees (in the line's order of joints) added to the trims that it has. */
+export const withTrims = (plan: RobotPlan, trimDegrees: readonly number[]): RobotPlan => ({
+	...plan,
+	legs: plan.legs.map((leg, at) => {
+		const trimmed = (joint: JointName): Servo => {
+			const servo = leg.servos[joint];
+			return { ...servo, trimDegrees: servo.trimDegrees + (trimDegrees[at * JOINT_NAMES.length + JOINT_NAMES.indexOf(joint)] ?? 0) };
+		};
+		return { ...leg, servos: { coxa: trimmed("coxa"), femur: trimmed("femur"), tibia: trimmed("tibia") } };
+	}),
+});

@@ -3,10 +3,17 @@ import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { PULSE_US_MAX, PULSE_US_MIN, type Pulses } from "../words.ts";
 import { anglesFor, type LegAngles } from "./leg.ts";
-import { JOINT_NAMES, type JointName, LEG_COUNT, type RobotPlan } from "./plan.ts";
+import { JOINT_NAMES, type JointName, LEG_COUNT, type LegPlan, type RobotPlan } from "./plan.ts";
 
 const SERVO_DEGREES = 180;
 const US_PER_DEGREE = (PULSE_US_MAX - PULSE_US_MIN) / SERVO_DEGREES;
+
+/** Angles of a joint that its servo can be told, between its two ends. */
+export const reachableDegrees = (leg: LegPlan, joint: JointName): { readonly min: number; readonly max: number } => {
+	const { neutralDegrees, direction, trimDegrees } = leg.servos[joint];
+	const [one, other] = [-neutralDegrees * direction - trimDegrees, (SERVO_DEGREES - neutralDegrees) * direction - trimDegrees];
+	return { min: Math.min(one, other), max: Math.max(one, other) };
+};
 
 /** Angles of all legs -> pulses in the line's order; 0 for a leg without power. A servo that would have to pass its end refuses the whole pose. */
 export const pulsesFor = (plan: RobotPlan, angles: readonly LegAngles[], powered: readonly boolean[]): Result<Pulses> => {

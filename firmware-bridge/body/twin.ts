@@ -6,8 +6,10 @@ import { JOINT_NAMES, type JointName, type RobotPlan, radians, type Vec } from "
 import { footInBody, postureOf, sitStance } from "./posture.ts";
 import { anglesOf } from "./servos.ts";
 
-/** What is broken on purpose. */
+/** What is done to it on purpose. */
 export interface TwinFaults {
+	/** Its body lies on a block: no foot reaches the floor. */
+	readonly isPropped: boolean;
 	/** Joints that do not follow any more. */
 	readonly stuck: readonly { readonly leg: number; readonly joint: JointName }[];
 	/** Without load. */
@@ -37,7 +39,7 @@ export interface Twin {
 	readonly sagMv: number;
 }
 
-export const SOUND: TwinFaults = { stuck: [], batteryMv: 8_100, boardMv: 7_900, tiltDegrees: 0, rangeMm: 800 };
+export const SOUND: TwinFaults = { isPropped: false, stuck: [], batteryMv: 8_100, boardMv: 7_900, tiltDegrees: 0, rangeMm: 800 };
 
 const SERVO_DEGREES_PER_SECOND = 353;
 const CONTACT_MM = 2;
@@ -102,6 +104,9 @@ const standOn = (plan: RobotPlan, feet: readonly Vec[], holding: readonly boolea
 	return footing;
 };
 
+/** On its block no foot carries, and nothing can tip. */
+const propped = ({ heightMm }: Twin): Pick<Twin, "contact" | "heightMm" | "up" | "marginMm"> => ({ contact: NONE, heightMm, up: LEVEL, marginMm: undefined });
+
 export const advanceTwin = (plan: RobotPlan, twin: Twin, pulsesUs: Pulses, elapsedMs: number, faults: TwinFaults): Twin => {
 	const targets = anglesOf(plan, pulsesUs);
 	const holding = targets.map((target) => target !== undefined);
@@ -113,7 +118,7 @@ export const advanceTwin = (plan: RobotPlan, twin: Twin, pulsesUs: Pulses, elaps
 	});
 	const feetOf = (all: readonly LegAngles[]): readonly Vec[] => plan.legs.map((leg, at) => footInBody(plan, leg, all[at] ?? { coxa: 0, femur: 0, tibia: 0 }));
 	const [before, feet] = [feetOf(twin.angles), feetOf(angles)];
-	const { contact, heightMm, up, marginMm } = standOn(plan, feet, holding);
+	const { contact, heightMm, up, marginMm } = faults.isPropped ? propped(twin) : standOn(plan, feet, holding);
 	const carried = contact.map((carries, leg) => carries && twin.contact[leg] === true);
 	const push = pushed(
 		before.filter((_, leg) => carried[leg]),

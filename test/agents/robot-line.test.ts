@@ -25,6 +25,7 @@ const STATE = {
 	armEpoch: 7,
 	tick: 50_000,
 	lease: null,
+	rehearsal: { upTo: 0, mayWalk: true, run: null, ended: null },
 	driver: { state: "on", fault: null, detail: "", firmware: null },
 	servoMv: 7_900,
 	boardMv: 7_900,

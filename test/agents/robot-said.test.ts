@@ -18,6 +18,7 @@ const STATE: RobotState = {
 	armEpoch: 7,
 	tick: 50_000,
 	lease: null,
+	rehearsal: { upTo: 0, mayWalk: true, run: null, ended: null },
 	driver: { state: "on", fault: null, detail: "", firmware: null },
 	servoMv: 7_900,
 	boardMv: null,

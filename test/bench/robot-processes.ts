@@ -7,6 +7,7 @@ import { RobotLine } from "../../agents/cli/robot-line.ts";
 import type { RobotState } from "../../agents/robot/words.ts";
 import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
 import { until } from "../support/mesh.ts";
+import { wasRehearsed } from "../support/rehearsed.ts";
 
 const ROOT = process.env["ORION_ROOT"] ?? ".";
 const HEARD_EVERY_MS = 200;
@@ -30,7 +31,8 @@ export class RobotProcesses {
 	static async open(): Promise<RobotProcesses> {
 		const found = new RobotProcesses();
 		const program = join(found.#folder, "linux-guard");
-		execFileSync(process.execPath, [join(ROOT, "build/guard.mjs"), program]);
+		const built = execFileSync(process.execPath, [join(ROOT, "build/guard.mjs"), program], { encoding: "utf8" });
+		wasRehearsed(found.#folder, { guard: built.trim().slice(-16) });
 		await found.bus.listen(`${found.#socket}.bus`);
 		found.#guard = spawn(program, ["--socket", found.#socket, "--bus", `emulated:${found.#socket}.bus`], { stdio: "ignore" });
 		await until("the guard listens", () => (found.bus.fed > 0 ? true : undefined));

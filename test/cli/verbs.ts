@@ -17,6 +17,7 @@ export const VERBS: readonly string[] = [
 	"robot status",
 	"robot view",
 	"robot arm",
+	"robot calibrate",
 	"robot walk",
 	"robot turn",
 	"robot pose",

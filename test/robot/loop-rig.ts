@@ -1,6 +1,7 @@
 // Connects a control loop to the real firmware in a virtual board, in the board's time: heard, renewed and stopped as a test says.
 import { ActuatorLoop, type KeptArming, type LeaseAsked, TURN_MS } from "../../agents/robot/loop.ts";
 import { sayFault } from "../../contracts/errors.ts";
+import { ok } from "../../contracts/result.ts";
 import { type Instant, instant } from "../../contracts/time.ts";
 import { MOVER_RULES } from "../../edge/machines/safe-stop-rows.ts";
 import { JOINT_NAMES } from "../../firmware-bridge/body/plan.ts";
@@ -39,6 +40,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 		this.driver = driver;
 		this.loop = new ActuatorLoop({
 			plan,
+			mayWalk: () => ok(undefined),
 			rules: MOVER_RULES,
 			driver,
 			now: line.now,
@@ -104,7 +106,7 @@ export class LoopRig<Line extends VirtualLine = BoardLine> {
 	}
 }
 
-class TwinTime {
+export class TwinTime {
 	#at = 0;
 	now = (): Instant => instant(this.#at);
 	runMs(ms: number): void {

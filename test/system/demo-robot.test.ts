@@ -2,14 +2,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { robotChapters } from "../../agents/demo/chapters-robot.ts";
 import { RobotStage } from "../../agents/demo/robot-stage.ts";
 import { tellAll } from "../../agents/demo/story.ts";
 import { peer } from "../../build/peers.mjs";
+import { imageUnderTest } from "../firmware-bridge/image.ts";
 import { planOf } from "../robot/plans.ts";
 import { runOrion, until } from "../support/mesh.ts";
+import { wasRehearsed } from "../support/rehearsed.ts";
 
 /** Its stages begin again on a busy machine; each of them gives up by itself. */
 const TOLD_WITHIN_MS = 1_200_000;
@@ -47,6 +49,7 @@ test(
 		const stage = await RobotStage.open({
 			signal,
 			cable: async (socket) => {
+				wasRehearsed(dirname(socket), { firmware: imageUnderTest().manifest.sourceSha256.slice(0, 16) });
 				const port = join(temp, "port");
 				const { command, env } = peer("socat");
 				cable = spawn(command, [`PTY,link=${port},raw,echo=0`, `UNIX-CONNECT:${socket}`], { env, stdio: "ignore" });

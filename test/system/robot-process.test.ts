@@ -8,9 +8,11 @@ import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { RobotLine } from "../../agents/cli/robot-line.ts";
 import type { RobotState } from "../../agents/robot/words.ts";
+import { buildGuard } from "../../build/guard.mjs";
 import { peer } from "../../build/peers.mjs";
 import { OrionError } from "../../contracts/errors.ts";
 import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
+import { wasRehearsed } from "../support/rehearsed.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const POLICY = join(ROOT, "policies/robots/fnk0052.yaml");
@@ -29,13 +31,15 @@ const until = async (what: string, fact: () => boolean | Promise<boolean>, withi
 
 let folder = "";
 let guardProgram = "";
+/** What its hello tells. */
+let guard = "";
 let actuatorProgram = "";
 // In the project's folder, so that it finds its packages.
 const bundleFolder = join(ROOT, `.cache/robot-process-${process.pid}`);
 beforeAll(async () => {
 	folder = mkdtempSync(join(tmpdir(), "orion-robot-"));
 	guardProgram = join(folder, "linux-guard");
-	execFileSync(process.execPath, [join(ROOT, "build/guard.mjs"), guardProgram]);
+	guard = buildGuard(guardProgram).slice(0, 16);
 	mkdirSync(bundleFolder, { recursive: true });
 	actuatorProgram = join(bundleFolder, "actuator.mjs");
 	await build({
@@ -74,6 +78,7 @@ let heard: NodeJS.Timeout | undefined;
 beforeEach(async () => {
 	count += 1;
 	state = join(folder, `node-${count}`);
+	wasRehearsed(state, { guard });
 	guardSocket = join(folder, `g${count}`);
 	bus = new EmulatedBus();
 	await bus.listen(`${guardSocket}.bus`);
