@@ -218,3 +218,12 @@ test("HARM-121 a robot that is not heard any more is at fault for the mesh and n
 	open();
 	await until("it is refused", () => notes.of("lease-refused").some(({ reason }) => reason === "robot-not-heard"));
 });
+
+test("TELL-57 a pack that wants charging is an alert of its node at the broker, although nothing stands yet", async () => {
+	const { mesh, twin, kind } = await robot();
+	await until("its end is said first: what was said before this start may be over", () => mesh.of("dev.orion.alert.resolved.v1").length > 0);
+	twin.faults = { ...twin.faults, boardMv: 6_900 };
+	await slowly("it is said", () => mesh.of("dev.orion.alert.firing.v1").length > 0);
+	expect(mesh.of("dev.orion.alert.firing.v1")[0]?.data).toMatchObject({ name: "battery-warn", severity: "warning", labels: { simulated: "true" } });
+	expect(kind()).toBe("off");
+});
