@@ -197,7 +197,9 @@ test("TELL-49: whoever has the bot defends it once; a second conflict within 20 
 	expect(polled(found.claim, { beganMs: 60_100, endedMs: 60_200 })).toMatchObject({ take: false, waitMs: 60_000, claim: { stage: "looks" } });
 });
 
-test("TELL-49: two data folders with one token, over the Bot API: one says that it waits, the other answers; when that one ends the waiting one goes on and says so no more", async () => {
+test("TELL-49: two data folders with one token, over the Bot API: one says that it waits, the other answers; when that one ends the waiting one goes on and says so no more", {
+	timeout: 180_000,
+}, async () => {
 	const first = await openChat();
 	const second = await openChat({ bot: first.bot });
 	const chats = [first, second];
@@ -210,7 +212,7 @@ test("TELL-49: two data folders with one token, over the Bot API: one says that 
 		const [going] = chats.filter((chat) => chat !== waiting);
 		await going?.channel.close();
 		first.bot.types(ANNA, "/help");
-		await first.message(({ html }) => html.includes("/stop stops everything that moves"));
+		await until("an answer of the one that waited", () => first.bot.messages.find(({ html }) => html.includes("/stop stops everything that moves")), 90_000);
 		await until("it says so no more", () => waiting.desk.noticed === undefined || undefined);
 	} finally {
 		for (const { channel } of chats) await channel.close();

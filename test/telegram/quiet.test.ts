@@ -1,4 +1,4 @@
-// Shows what a chat does as time passes: counts down, reminds once, gathers what is too much, falls silent and wakes up, and never leaves a live button behind (TELL-51..55, HARM-97).
+// Shows what a chat does as time passes: counts down, reminds once, gathers what is too much, falls silent and wakes up, and never leaves a live button behind (TELL-51..56, HARM-97).
 import { afterEach, describe, expect, test } from "vitest";
 import { ChatFault } from "../../core/service/telegram/ports.ts";
 import { VirtualChat } from "./virtual-chat.ts";
@@ -56,6 +56,17 @@ describe("the countdown", () => {
 		expect(await chat.tap(id, "Yes, let it run")).toBe("Approved.");
 		expect(chat.desk.executed).toHaveLength(1);
 	});
+});
+
+test("TELL-56: an ask is sent at once, at whatever moment of dealing with another one it comes", async () => {
+	for (let moment = 0; moment < 40; moment++) {
+		const chat = await open();
+		chat.desk.ask({ approval: "apr-00000000000a" });
+		for (let step = 0; step < moment; step++) await Promise.resolve();
+		chat.desk.ask({ approval: "apr-00000000000b" });
+		await chat.pass(5 * SECOND_MS);
+		expect([moment, live(chat).length]).toEqual([moment, 2]);
+	}
 });
 
 describe("a fault that passes", () => {

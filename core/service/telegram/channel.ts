@@ -141,6 +141,8 @@ export class TelegramChannel {
 			.finally(() => {
 				this.#sayKept();
 				this.#syncing = undefined;
+				// What changed after the last look and before this moment would wait for the next round.
+				if (this.#again) this.#sync();
 			});
 	}
 
