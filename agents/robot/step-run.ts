@@ -95,7 +95,7 @@ export class StepRun {
 		if (this.question !== undefined) this.#answers.push(answer);
 	}
 
-	/** One turn; how it ended, once it did. Whatever still has power then sits down. */
+	/** One turn; how it ended, once it did. Whoever asked lets whatever still has power sit down. */
 	turn(): StepEnd | undefined {
 		const isHeld = this.now() < this.#heldUntil || this.isLettingGo;
 		if (!isHeld && isEnergised(this.loop.mover)) return this.giveUp("nobody held it any more");
@@ -202,7 +202,6 @@ export class StepRun {
 	}
 
 	#end(outcome: RehearsalOutcome, said: string): StepEnd {
-		if (isEnergised(this.loop.mover)) this.loop.sit();
 		return { outcome, measured: this.measured, said: said.slice(0, 512) };
 	}
 

@@ -1,6 +1,5 @@
 // Shows that each step of a rehearsal does what it says with the shipped firmware in an emulated board, which is real legs to whoever drives it.
 import { describe, expect, test } from "vitest";
-import { straight } from "../../firmware-bridge/body/posture.ts";
 import { imageUnderTest } from "../firmware-bridge/image.ts";
 import { rehearsedFile } from "../support/rehearsed.ts";
 import { planOf } from "./plans.ts";
@@ -30,31 +29,6 @@ describe("a rehearsal on the shipped firmware", { timeout: 600_000 }, () => {
 		const walks = await RehearsalRig.onBoard(planOf("fnk0052"), real(9));
 		await walks.turns(1_600, () => walks.loop.heard());
 		expect(walks.loop.arm(walks.loop.mover.armEpoch).ok).toBe(true);
-	});
-
-	test("HARM-150 what was armed for a step is led by nobody else", async () => {
-		const rig = await RehearsalRig.onBoard(planOf("fnk0052"), real(9));
-		const tries: unknown[] = [];
-		await rig.step(9, {
-			each: () => {
-				if (rig.loop.mover.kind !== "armed" && rig.loop.mover.kind !== "moving") return;
-				const wanted = { stride: { xMm: 0, yMm: 60, turnDegrees: 0 }, body: straight(rig.loop.plan) };
-				const bounds = { pathMm: 9_000, radiusMm: 9_000, timeMs: 60_000 };
-				const lease = {
-					id: "x",
-					holder: "rehearsal",
-					armEpoch: rig.loop.mover.armEpoch,
-					tick: rig.line.now(),
-					ttlMs: 400,
-					gait: "tripod",
-					wanted,
-					bounds,
-				} as const;
-				const taken = rig.loop.lease(lease);
-				tries.push(taken.ok ? "taken" : taken.fault.facts["why"]);
-			},
-		});
-		expect(new Set(tries)).toEqual(new Set(["armed-for-other"]));
 	});
 
 	test("HARM-145 only the leg that a step names gets a pulse; the bus scan gives none", async () => {

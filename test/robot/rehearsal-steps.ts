@@ -166,6 +166,8 @@ export const laterSteps = (where: Where): void => {
 				},
 			});
 			expect([step, record.outcome]).toEqual([step, "aborted"]);
+			// At once, and not only when nobody was heard for long.
+			expect([step, rig.loop.mover.kind === "settling" || rig.loop.mover.kind === "off"]).toEqual([step, true]);
 			for (let turn = 0; turn < 400 && rig.driver.status().kind !== "off"; turn++) await rig.turns(20);
 			expect([step, rig.rehearsal.state().upTo]).toEqual([step, step - 1]);
 			expect([step, rig.driver.status().kind]).toEqual([step, "off"]);

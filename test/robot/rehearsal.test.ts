@@ -1,7 +1,12 @@
 // Shows on the twin that each step of a rehearsal does what it says, and what it leaves behind when it fails.
 import { describe, expect, test } from "vitest";
+import { straight } from "../../firmware-bridge/body/posture.ts";
+import { rehearsedFile } from "../support/rehearsed.ts";
+import { planOf } from "./plans.ts";
 import { RehearsalRig } from "./rehearsal-rig.ts";
 import { firstSteps, laterSteps } from "./rehearsal-steps.ts";
+
+const GUARD = "0a1b2c3d4e5f6071";
 
 describe("a rehearsal on the twin", () => {
 	firstSteps("twin");
@@ -33,5 +38,70 @@ describe("a rehearsal on the twin", () => {
 		rig.rehearsal.answer("a", { yes: true });
 		await rig.turns(100);
 		expect(rig.rehearsal.state()).toMatchObject({ upTo: 0, run: null, ended: { outcome: "failed" } });
+	});
+
+	/** The twin, taken for real legs: a guard that says which program it is. */
+	const asReal = async (upTo: number): Promise<RehearsalRig> => {
+		const found = rehearsedFile(planOf("fnk0052"), { guard: GUARD }, upTo);
+		const rig = await RehearsalRig.onTwin(planOf("fnk0052"), found);
+		const status = rig.driver.status.bind(rig.driver);
+		rig.driver.status = () => ({ ...status(), board: "linux-guard", simulated: false, firmware: GUARD });
+		return rig;
+	};
+
+	test("HARM-150 at a guard likewise: eight steps arm nothing but the next one, nine do; a failed step takes it away again", async () => {
+		const eight = await asReal(8);
+		await eight.turns(1_600, () => eight.loop.heard());
+		expect(eight.loop.arm(eight.loop.mover.armEpoch)).toMatchObject({ fault: { facts: { why: "not-rehearsed" } } });
+		expect(await eight.step(9)).toMatchObject({ outcome: "passed", guard: GUARD, firmware: null, simulated: false });
+		await eight.turns(1_600, () => eight.loop.heard());
+		expect(eight.rehearsal.state().mayWalk).toBe(true);
+		expect(await eight.step(2, { holds: () => eight.loop.mover.kind === "off" || eight.loop.mover.kind === "boot" })).toMatchObject({ outcome: "aborted" });
+		await eight.turns(6_000, () => eight.loop.heard());
+		expect(eight.loop.arm(eight.loop.mover.armEpoch)).toMatchObject({ fault: { facts: { why: "not-rehearsed" } } });
+	});
+
+	test("HARM-150 what was armed for a step is led by nobody else, and what was armed to walk is led by no step", async () => {
+		const rig = await asReal(9);
+		const wanted = { stride: { xMm: 0, yMm: 60, turnDegrees: 0 }, body: straight(rig.loop.plan) };
+		const bounds = { pathMm: 9_000, radiusMm: 9_000, timeMs: 60_000 };
+		const lease = (more: object) =>
+			rig.loop.lease({
+				id: "x",
+				holder: "rehearsal",
+				armEpoch: rig.loop.mover.armEpoch,
+				tick: rig.line.now(),
+				ttlMs: 400,
+				gait: "tripod",
+				wanted,
+				bounds,
+				...more,
+			});
+		const tries = new Set<unknown>();
+		await rig.step(9, {
+			each: () => {
+				if (rig.loop.mover.kind !== "armed" && rig.loop.mover.kind !== "moving") return;
+				const taken = lease({});
+				tries.add(taken.ok ? "taken" : taken.fault.facts["why"]);
+			},
+		});
+		expect([...tries]).toEqual(["armed-for-other"]);
+		await rig.turns(1_600, () => rig.loop.heard());
+		expect(rig.loop.arm(rig.loop.mover.armEpoch).ok).toBe(true);
+		await rig.turns(5_000, () => rig.loop.heard());
+		expect(rig.loop.mover.kind).toBe("armed");
+		expect(lease({ paceRatio: 0.5 })).toMatchObject({ fault: { facts: { why: "armed-for-other" } } });
+		expect(lease({}).ok).toBe(true);
+	});
+
+	test("HARM-145 only the leg that a step names gets a pulse; the bus scan gives none", async () => {
+		const rig = await asReal(1);
+		await rig.step(2);
+		expect(rig.watched.poses.length).toBeGreaterThan(40);
+		expect(rig.watched.poses.every(({ pulsesUs }) => pulsesUs.every((pulseUs) => pulseUs === 0))).toBe(true);
+		await rig.step(3);
+		await rig.step(4);
+		const legs = new Set(rig.watched.poses.flatMap(({ pulsesUs }) => pulsesUs.flatMap((pulseUs, at) => (pulseUs === 0 ? [] : [Math.floor(at / 3) + 1]))));
+		expect([...legs]).toEqual([1]);
 	});
 });
