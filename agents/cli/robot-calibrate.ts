@@ -88,6 +88,10 @@ class Held {
 	#line: RobotLine;
 	#state: RobotState;
 	#keyAtMs = Number.NEGATIVE_INFINITY;
+	/** By a key that says so: a terminal that passes keys on makes no signal of Ctrl-C. */
+	#isLeaving = false;
+	/** From the first question on the person types, and the command holds. */
+	#isAnswering = false;
 	#doing = "";
 
 	constructor(session: Session, options: CalibrateOptions, folder: string, line: RobotLine, state: RobotState, step: number) {
@@ -102,12 +106,16 @@ class Held {
 
 	async toItsEnd(): Promise<RobotState> {
 		const { interrupted, keys } = this.#session.host;
-		const unlisten = this.#isByKey ? keys?.(() => (this.#keyAtMs = performance.now())) : undefined;
-		if (this.#isByKey) this.#session.note("hold any key while it shall go on; released, it sits down and the step is broken off");
+		const pressed = (key: string): void => {
+			this.#isLeaving ||= key === "x" || key === "\u0003";
+			this.#keyAtMs = performance.now();
+		};
+		const unlisten = this.#isByKey ? keys?.(pressed) : undefined;
+		if (this.#isByKey) this.#session.note("hold any key but x while it shall go on; released, it sits down and the step is broken off; x ends it");
 		try {
 			await this.#renew();
 			while (this.#state.rehearsal.ended?.id !== this.#id) {
-				if (interrupted.aborted) await this.#line.ask({ verb: "abandon", id: this.#id });
+				if (interrupted.aborted || this.#isLeaving) await this.#line.ask({ verb: "abandon", id: this.#id });
 				await this.#once(unlisten);
 				await pause(RENEW_EVERY_MS);
 			}
@@ -130,7 +138,8 @@ class Held {
 			this.#session.note(run.doing);
 		}
 		if (run?.question !== null && run?.question !== undefined) {
-			unlisten?.();
+			if (!this.#isAnswering) unlisten?.();
+			this.#isAnswering = true;
 			await this.#answerTo(run.question);
 			return;
 		}
@@ -138,7 +147,7 @@ class Held {
 			await this.#fallSilent();
 			return;
 		}
-		const isHeld = !this.#isByKey || performance.now() - this.#keyAtMs < KEY_HELD_MS || this.#state.state === "off";
+		const isHeld = !this.#isByKey || this.#isAnswering || performance.now() - this.#keyAtMs < KEY_HELD_MS || this.#state.state === "off";
 		this.#state = isHeld && run !== null ? await this.#renew() : await this.#line.ask({ verb: "status" });
 	}
 

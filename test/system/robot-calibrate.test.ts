@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bundled } from "../../agents/roles/agent-process.ts";
 import { buildGuard } from "../../build/guard.mjs";
+import { runHere } from "../cli/host.ts";
 import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
 import { planOf } from "../robot/plans.ts";
 import { runOrion, until } from "../support/mesh.ts";
@@ -106,4 +107,34 @@ test("HARM-143 HARM-151 real legs: nobody at the robot, nothing confirmed; recor
 	} finally {
 		await bus.close();
 	}
+});
+
+test("RUN-58 HARM-149 a person at a terminal: asked before, asked after; a step with power lasts while a key is held, and Ctrl-C ends it", {
+	timeout: WITHIN_MS,
+}, async () => {
+	const asked: string[] = [];
+	/** Types what is asked for; null: presses nothing. */
+	const person = (key: string | null, before?: string) =>
+		runHere(["robot", "calibrate", "--data", data, "--twin"], {
+			inIsTty: true,
+			keys: (onKey) => {
+				const pressing = setInterval(() => key !== null && onKey(key), 50);
+				return () => clearInterval(pressing);
+			},
+			askLine: async (question) => {
+				asked.push(question);
+				const named = /Type (\S+): $/.exec(question)?.[1];
+				return named === undefined ? "yes" : (before ?? named);
+			},
+		});
+	expect(await person("w", "not now")).toMatchObject({ code: 1, err: expect.stringContaining("nothing was done") as string });
+	expect(records).toThrow();
+	expect(await person("w")).toMatchObject({ code: 0, out: expect.stringContaining("step 1, propped: passed") as string });
+	expect(asked).toEqual(expect.arrayContaining(["Is all of this so? Type propped: ", expect.stringContaining("all six feet free? (yes or no)")]));
+	for (const key of [null, "\u0003"]) expect((await person(key)).code).not.toBe(0);
+	expect(records().filter(({ step, outcome }) => step === 2 && outcome === "passed")).toEqual([]);
+	let code = -1;
+	for (let tries = 0; tries < TRIES && code !== 0; tries++) code = (await person("w")).code;
+	expect(code).toBe(0);
+	expect(records().at(-1)).toMatchObject({ step: 2, outcome: "passed", simulated: true });
 });
