@@ -11,6 +11,8 @@ export interface HourCounts {
 	/** Thanked for while core was away, over how many nodes and how fast. */
 	readonly events: number;
 	readonly nodes: number;
+	/** A disk that takes longer than half a second for a write ends the connection of who waits: the node says it again. */
+	readonly reconnects: number;
 	readonly pouredPerSecond: number;
 	readonly drainedPerSecond: number;
 	readonly drainedInMs: number;
@@ -51,20 +53,19 @@ const payloadOf =
 			`{"specversion":"1.0","id":"${node}-${seq}","source":"/nodes/${node}","type":"dev.orion.alert.firing.v1","mesh":"${mesh}","session":"${SESSION}","lane":"event","seq":${seq},"mono":${seq},"time":"2026-01-01T00:00:00.000Z","data":{"name":"n${seq % 12}","severity":"info","summary":"number ${seq}"}}`,
 		);
 
-/** So many messages, each thanked for before it is over. */
-const pour = (publisher: Publisher, count: number): Promise<void> =>
-	new Promise((resolve, reject) => {
-		publisher.onGone = () => reject(new Error("a node was disconnected while core was away"));
-		let [sent, thanked, due] = [0, 0, 0];
+/** So many messages, each thanked for before it is over; false: the connection ended first. */
+const pour = (publisher: Publisher, count: number): Promise<boolean> =>
+	new Promise((resolve) => {
+		publisher.onGone = () => resolve(false);
+		let [sent, due] = [0, 0];
 		const send = (wanted: number): void => {
 			const now = Math.min(wanted, count - sent);
 			sent += now;
 			if (now > 0) publisher.send(now);
 		};
 		publisher.onAck = () => {
-			thanked += 1;
 			due += 1;
-			if (thanked === count) resolve();
+			if (publisher.acknowledged === count) resolve(true);
 			if (due < WINDOW / 4) return;
 			send(due);
 			due = 0;
@@ -110,9 +111,23 @@ class Hour {
 		return { port, username: node, password };
 	}
 
-	open(target: Target): Promise<Publisher> {
+	/** `after`: so many it has said before. */
+	open(target: Target, after = 0): Promise<Publisher> {
 		const node = target.username ?? "";
-		return Publisher.open(target, node, `orion/v1/${node}/evt/alert`, payloadOf(this.name, node));
+		const payload = payloadOf(this.name, node);
+		return Publisher.open(target, node, `orion/v1/${node}/evt/alert`, (number) => payload(number + after));
+	}
+
+	/** As a node does it: whose connection ended says again what was not thanked for. Resolves with how often that was. */
+	async pourAll(target: Target, count: number): Promise<number> {
+		for (let [thanked, cuts] = [0, 0]; ; cuts += 1) {
+			const publisher = await until("a connection", () => this.open(target, thanked).catch(() => undefined));
+			const isAll = await pour(publisher, count - thanked);
+			publisher.close();
+			if (isAll) return cuts;
+			// Thanks come in the order in which it was said.
+			thanked += publisher.acknowledged;
+		}
 	}
 
 	async line(): Promise<{ readonly state: string; readonly lag: number } | undefined> {
@@ -179,7 +194,6 @@ export const runHour = async (options: { readonly events: number; readonly say: 
 		// Made last: when the broker lets this one in, it knows the others, and nobody was refused meanwhile.
 		const last = await hour.target("last", broker.port);
 		(await until("the register", () => hour.open(last).catch(() => undefined))).close();
-		const publishers = await Promise.all(targets.map((target) => hour.open(target)));
 		const before = await hour.open(door);
 		const beforeMs = await latencies(before, LIVE_PER_SECOND, LIVE_BEFORE_SECONDS);
 		before.close();
@@ -187,7 +201,7 @@ export const runHour = async (options: { readonly events: number; readonly say: 
 		say(`core is gone; ${events} events are said to the broker elsewhere`);
 		const pouredFromMs = performance.now();
 		const each = Math.floor(events / NODES);
-		await Promise.all(publishers.map((publisher) => pour(publisher, each)));
+		const cuts = await Promise.all(targets.map((target) => hour.pourAll(target, each)));
 		const pouredMs = performance.now() - pouredFromMs;
 		const redisMb = await redisMegabytes(redis);
 		await mesh.start();
@@ -195,11 +209,11 @@ export const runHour = async (options: { readonly events: number; readonly say: 
 		const live = await hour.open(door);
 		const { foundMs, tookMs } = await drain(hour, live, say);
 		live.close();
-		for (const publisher of publishers) publisher.close();
 		const fixed = (ms: number): number => Number(ms.toFixed(1));
 		return {
 			events: each * NODES,
 			nodes: NODES,
+			reconnects: cuts.reduce((sum, count) => sum + count, 0),
 			pouredPerSecond: Math.round((each * NODES * 1_000) / pouredMs),
 			drainedPerSecond: Math.round((each * NODES * 1_000) / tookMs),
 			drainedInMs: Math.round(tookMs),
