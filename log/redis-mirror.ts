@@ -30,6 +30,7 @@ export interface MirrorView {
 
 const ANSWER_WITHIN_MS = 10_000;
 const PAGE_RECORDS = 512;
+const GATHER_MS = 10;
 const LOOK_EVERY_MS = 5_000;
 const CHECK_EVERY_MS = 60_000;
 const RETRY_MIN_MS = 100;
@@ -132,6 +133,8 @@ export class Mirror {
 				if (page.length === 0) break;
 				await this.#write(redis, page);
 				this.#retryMs = RETRY_MIN_MS;
+				// Under load the next page would be a few records, and each page costs the same.
+				if (page.length < PAGE_RECORDS) await new Promise<void>((resolve) => this.#options.timers.after(GATHER_MS, resolve));
 			}
 			if (this.#stopped) return;
 			await this.#news(redis);
