@@ -234,7 +234,7 @@ export const runHour = async (options: { readonly events: number; readonly say: 
 
 const LIVE_P99_TIMES_MAX = 10;
 const LIVE_P99_FLOOR_MS = 100;
-const MEMORY_MAX_MB = 512;
+const MEMORY_MAX_MB = 768;
 
 /** Everything once and in order, memory bounded, and live traffic at most so much slower than before. */
 export const isDrained = (counts: HourCounts): boolean =>
