@@ -136,14 +136,6 @@ export const laterSteps = (where: Where): void => {
 		expect(rig.kinds.slice(-4)).toEqual(["moving", "hold", "settling", "off"]);
 	});
 
-	test.runIf(where === "twin")("HARM-148 step 8 is not passed by a link that is never cut", async () => {
-		const rig = await open(7, planOf("fnk0052"));
-		const record = await rig.step(8, { letsGo: false });
-		expect(record).toMatchObject({ step: 8, outcome: "failed" });
-		expect(record.said).toContain("not cut");
-		expect(rig.rehearsal.state().upTo).toBe(7);
-	});
-
 	test("HARM-145 steps 9 and 10: it walks and turns on the block, then walks on the floor; after 9 it may walk as one likes", async () => {
 		const rig = await open(8, planOf("fnk0052"));
 		expect(rig.rehearsal.state().mayWalk).toBe(where === "twin");

@@ -12,6 +12,14 @@ describe("a rehearsal on the twin", () => {
 	firstSteps("twin");
 	laterSteps("twin");
 
+	test("HARM-148 step 8 is not passed by a link that is never cut", async () => {
+		const rig = await RehearsalRig.onTwin(planOf("fnk0052"), rehearsedFile(planOf("fnk0052"), { simulated: true }, 7));
+		const record = await rig.step(8, { letsGo: false });
+		expect(record).toMatchObject({ step: 8, outcome: "failed" });
+		expect(record.said).toContain("not cut");
+		expect(rig.rehearsal.state().upTo).toBe(7);
+	});
+
 	test("HARM-149 a question that nobody waits for any more is a step that was broken off, once somebody begins anew", async () => {
 		const rig = await RehearsalRig.onTwin();
 		const begin = (id: string) => rig.rehearsal.hold({ step: 1, id, tick: rig.line.now(), ttlMs: 400 });

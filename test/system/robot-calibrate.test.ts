@@ -1,4 +1,4 @@
-// Shows `orion robot calibrate` with real processes: its own actuator, the twin, the shipped firmware in the emulated board, and the linux-guard, which is real legs to it (RUN-58, RUN-59, HARM-143, HARM-151).
+// Shows `orion robot calibrate` with real processes: its own actuator, the twin, the shipped firmware in the emulated board, and the linux-guard, which is real legs to it (RUN-58, HARM-143, HARM-149, HARM-151).
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
