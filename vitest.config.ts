@@ -1,11 +1,13 @@
-// Connects the suites: `unit` decides in seconds, `thorough` explores crashes and real processes, `system` starts a whole mesh on loopback.
+// Connects the suites: `unit` decides in seconds, `thorough` explores crashes and real processes, `system` starts a whole mesh on loopback, `chaos` breaks it.
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const SETUP = ["test/support/seed.ts"];
 /** Needs an image that npm's registry has and a clone has not: `npm run test:firmata`. */
 const FIRMATA = ["test/firmata/**/*.test.ts"];
-const SYSTEM = ["test/system/**/*.test.ts", "test/chaos/**/*.test.ts", "test/browser/**/*.test.ts", "test/fuzz/**/*.test.ts"];
+const SYSTEM = ["test/system/**/*.test.ts", "test/browser/**/*.test.ts"];
+/** Use a whole machine: one after the other. */
+const CHAOS = ["test/chaos/**/*.test.ts", "test/fuzz/**/*.test.ts"];
 const THOROUGH = [
 	"test/agents/agent-process.test.ts",
 	"test/agents/agent.test.ts",
@@ -34,7 +36,7 @@ export default defineConfig({
 					name: "unit",
 					setupFiles: SETUP,
 					include: ["test/**/*.test.ts"],
-					exclude: [...SYSTEM, ...THOROUGH, ...FIRMATA],
+					exclude: [...SYSTEM, ...CHAOS, ...THOROUGH, ...FIRMATA],
 					testTimeout: 60_000,
 					// Files share what they import: none of them changes a module, and a third of the time was importing.
 					isolate: false,
@@ -47,6 +49,16 @@ export default defineConfig({
 					name: "system",
 					setupFiles: SETUP,
 					include: SYSTEM,
+					testTimeout: 180_000,
+					hookTimeout: 60_000,
+					expect: { poll: { timeout: 20_000 } },
+				},
+			},
+			{
+				test: {
+					name: "chaos",
+					setupFiles: SETUP,
+					include: CHAOS,
 					testTimeout: 180_000,
 					hookTimeout: 60_000,
 					fileParallelism: false,

@@ -5,5 +5,6 @@ runSteps("test", [
 	["build", process.execPath, "build/bundle.mjs"],
 	...CHECKS,
 	["thorough: crashes, real processes, simulation", `${root}node_modules/.bin/vitest`, "run", "--project", "thorough"],
-	["system and small chaos rounds", `${root}node_modules/.bin/vitest`, "run", "--project", "system"],
+	["system: whole meshes and the page", `${root}node_modules/.bin/vitest`, "run", "--project", "system"],
+	["small chaos rounds", `${root}node_modules/.bin/vitest`, "run", "--project", "chaos"],
 ]);
