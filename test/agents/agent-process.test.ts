@@ -1,6 +1,6 @@
 // Shows the agent as the process that is shipped: bundled, started, killed, started twice, without its parent, with a bad folder (RUN-2, RUN-3, RUN-60, LOSS-8, LOSS-10).
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { observe } from "../../agents/capabilities/process-table.ts";
 import { POLICY } from "../edge/world.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { Mesh, PASSWORD } from "./mesh.ts";
 import { until } from "./process-rig.ts";
 
@@ -33,7 +34,7 @@ beforeAll(async () => {
 		banner: { js: "import { createRequire as orionCreateRequire } from 'node:module'; const require = orionCreateRequire(import.meta.url);" },
 	});
 });
-afterAll(() => rm(programFolder, { recursive: true, force: true }));
+afterAll(() => removeFolder(programFolder));
 
 beforeEach(async () => {
 	folder = await mkdtemp(join(tmpdir(), "orion-agent-"));
@@ -50,7 +51,7 @@ afterEach(async () => {
 	// Each is the leader of its own group, and has this test's folder in its command line.
 	for (const pid of await ofThisFolder()) process.kill(-pid, "SIGKILL");
 	await mesh.close();
-	await rm(folder, { recursive: true, force: true });
+	removeFolder(folder);
 });
 
 const configure = (change: object = {}): Promise<void> => {

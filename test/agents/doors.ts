@@ -1,5 +1,5 @@
 // The doors of a mesh as they stand on a network, for tests of who gets in: authority, tokens, join listener and TLS broker, with a clock that tests set.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { OrionError } from "../../contracts/errors.ts";
 import { instant, wallTime } from "../../contracts/time.ts";
 import { mqttConnect } from "../../edge/mqtt.ts";
 import type { ConnectOptions } from "../../edge/ports.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 export const MESH = "mesh-0193a7c25f10";
 export const HOUR_MS = 3_600_000;
@@ -26,7 +27,7 @@ export const closeAll = async (): Promise<void> => {
 
 export const folder = (): string => {
 	const made = mkdtempSync(join(tmpdir(), "orion-join-"));
-	closers.push(() => rmSync(made, { recursive: true, force: true }));
+	closers.push(() => removeFolder(made));
 	return made;
 };
 

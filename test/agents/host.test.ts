@@ -18,6 +18,7 @@ import {
 } from "../../agents/capabilities/host-readings.ts";
 import { checkContract, type RecordTypes } from "../../contracts/envelope.ts";
 import { Notes, VirtualTime } from "../edge/world.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 /** Texts as a Raspberry Pi 4 (4 CPUs, thermal zone, SD card) and a PC (2 CPUs, two sensor chips, NVMe) show them. */
 const PI = {
@@ -55,7 +56,7 @@ beforeEach(async () => {
 	root = await mkdtemp(join(tmpdir(), "orion-host-"));
 });
 afterEach(async () => {
-	await rm(root, { recursive: true, force: true });
+	removeFolder(root);
 });
 
 const record = async (files: Readonly<Record<string, string>>): Promise<void> => {

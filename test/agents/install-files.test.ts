@@ -9,10 +9,11 @@ import { Session } from "../../agents/cli/session.ts";
 import { ROLES } from "../../agents/install/plan.ts";
 import { type HostFacts, hostFacts } from "../../agents/roles/host-facts.ts";
 import { expectGolden, shapeOf } from "../cli/shape.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const folders: string[] = [];
 afterEach(() => {
-	for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+	for (const folder of folders.splice(0)) removeFolder(folder);
 });
 
 describe("RUN-47 on files", () => {

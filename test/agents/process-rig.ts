@@ -1,5 +1,5 @@
 // A folder, real processes and the process capability on them; what a test started is ended after it.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
@@ -12,6 +12,7 @@ import { nodeClock, nodeRandomness } from "../../agents/roles/node-clock.ts";
 import { checkEnvelope } from "../../contracts/envelope.ts";
 import type { ConfigNode, KeptServices } from "../../contracts/gen/types.ts";
 import type { KeptFiles } from "../../edge/ports.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 export type Processes = NonNullable<ConfigNode["processes"]>;
 export interface Said {
@@ -53,7 +54,7 @@ export const processRig = () => {
 	afterEach(async () => {
 		for (const agent of agents) await agent.stop("agent-leave");
 		for (const [pid, startTicks] of started) for (const left of leftoversOf({ pid, startTicks })) process.kill(left, "SIGKILL");
-		await rm(folder, { recursive: true, force: true });
+		removeFolder(folder);
 	});
 
 	const services = async (): Promise<KeptServices["services"]> => (JSON.parse(await readFile(join(folder, "services.json"), "utf8")) as KeptServices).services;

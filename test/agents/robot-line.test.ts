@@ -1,5 +1,5 @@
 // Shows on calculated clocks what of a lease and an order reaches the actuator: how long it is good there, what ends it, and what a robot that falls silent is for the mesh.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { AgentLine } from "../../agents/robot/agent-line.ts";
 import { Leases } from "../../edge/leases.ts";
 import type { SessionStore } from "../../edge/session.ts";
 import { keysOf, Notes, Signer } from "../edge/world.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { until } from "./mesh.ts";
 
 const SESSION = "5.00000000000000aa";
@@ -123,7 +124,7 @@ class Rig {
 		this.#line?.close();
 		this.#socket?.destroy();
 		await new Promise((resolve) => this.#server?.close(resolve));
-		rmSync(this.folder, { recursive: true, force: true });
+		removeFolder(this.folder);
 	}
 }
 

@@ -1,5 +1,5 @@
 // Shows over a real broker and a network that misbehaves that the robot behind an agent walks only while its holder is really there: a slow link, a delay, a death, a stop, a lost robot.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,7 @@ import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { Signer } from "../edge/world.ts";
 import { planOf } from "../robot/plans.ts";
 import { FaultProxy } from "../support/proxy.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { Mesh, NodeFolder, PASSWORD, startNode, until } from "./mesh.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -52,7 +53,7 @@ const robot = async () => {
 	closers.push(() => proxy.close());
 	const folder = mkdtempSync(join(tmpdir(), "orion-robot-"));
 	// What it keeps may still be on its way to the disk.
-	closers.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+	closers.push(() => removeFolder(folder));
 	const plan = planOf("fnk0052");
 	const twin = new TwinDriver({ plan, leaseMs: 60_000, freezeMs: 2_000, now: () => instant(performance.now()) });
 	const path = join(folder, ROBOT_SOCKET);

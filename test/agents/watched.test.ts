@@ -1,6 +1,6 @@
 // Shows that units and containers that somebody else runs are seen, restarted and stopped, the listed ones and no others: a person's own media server is covered (HARM-92).
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { systemdRuntime, conditionOf as unitOf } from "../../agents/capabilities
 import { type Runtime, watchedCapability } from "../../agents/capabilities/watched.ts";
 import { nodeClock } from "../../agents/roles/node-clock.ts";
 import { checkContract } from "../../contracts/envelope.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 let folder: string;
 let capabilities: Capability[] = [];
@@ -23,7 +24,7 @@ afterEach(async () => {
 	for (const server of servers) server.close();
 	capabilities = [];
 	servers = [];
-	rmSync(folder, { recursive: true, force: true });
+	removeFolder(folder);
 });
 
 const FASTER = 20;

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { removeFolder } from "../support/remove-folder.ts";
 import { ALLOWED, type Fence, type Planted, VIOLATIONS } from "./planted.ts";
 import { faultsOf } from "./rooms.ts";
 import { importsOf, ROOT } from "./sources.ts";
@@ -71,7 +72,7 @@ describe("the scanner", () => {
 
 describe("lint and compiler", () => {
 	const folder = mkdtempSync(join(tmpdir(), "orion-arrows-"));
-	afterAll(() => rmSync(folder, { recursive: true, force: true }));
+	afterAll(() => removeFolder(folder));
 
 	const write = (path: string, code: string): void => {
 		mkdirSync(join(folder, dirname(path)), { recursive: true });

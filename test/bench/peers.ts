@@ -1,11 +1,12 @@
 // Connects benches to the brokers that ours is measured beside: a bare Mosquitto, the bare MQTT library, and our own broker without a mesh.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { freePort, ORION, ROOT, until } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 export interface PeerBroker {
 	readonly port: number;
@@ -43,7 +44,7 @@ export const startMosquitto = async ({ command, env }: PeerProgram): Promise<Pee
 		pid: child.pid ?? 0,
 		stop: () => {
 			child.kill("SIGKILL");
-			rmSync(folder, { recursive: true, force: true });
+			removeFolder(folder);
 		},
 	};
 };

@@ -1,6 +1,6 @@
 // Connects the bench to a robot of real processes: the bundled actuator, the linux-guard, and a bus on which every write is stamped.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RobotLine } from "../../agents/cli/robot-line.ts";
@@ -8,6 +8,7 @@ import type { RobotState } from "../../agents/robot/words.ts";
 import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
 import { until } from "../support/mesh.ts";
 import { wasRehearsed } from "../support/rehearsed.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const ROOT = process.env["ORION_ROOT"] ?? ".";
 const HEARD_EVERY_MS = 200;
@@ -104,6 +105,6 @@ export class RobotProcesses {
 		this.#actuator?.kill("SIGKILL");
 		this.#guard?.kill("SIGKILL");
 		await this.bus.close();
-		rmSync(this.#folder, { recursive: true, force: true });
+		removeFolder(this.#folder);
 	}
 }

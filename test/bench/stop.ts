@@ -1,5 +1,5 @@
 // Measures how long a stop and a cut take to reach the servos, over the broker and by the socket at the node, with a stuck disk and twenty clients that never read.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import type { Pulses } from "../../firmware-bridge/words.ts";
 import { Mesh, NodeFolder, PASSWORD, startNode, until } from "../agents/mesh.ts";
 import { planOf } from "../robot/plans.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { type Figure, figure } from "./figures.ts";
 import { quantile } from "./load.ts";
 
@@ -238,6 +239,6 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 		await actuator.stop();
 		// Its disk was stuck while messages waited for it, so its broker may wait for ever: it is left.
 		await Promise.race([mesh.close(), new Promise<void>((resolve) => setTimeout(resolve, LEFT_AFTER_MS))]);
-		rmSync(folder, { recursive: true, force: true });
+		removeFolder(folder);
 	}
 };

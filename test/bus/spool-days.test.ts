@@ -1,9 +1,10 @@
 // Shows what a broker keeps of what core has: a day of it, the newest where it is much (LOSS-47).
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { forgetOldDays } from "../../agents/roles/spool-days.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.UTC(2026, 5, 1);
@@ -18,7 +19,7 @@ beforeEach(() => {
 		utimesSync(file, at, at);
 	}
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => removeFolder(folder));
 
 const kept = (): readonly number[] =>
 	readdirSync(folder)

@@ -1,9 +1,10 @@
 // Connects chaos rounds to a node process: started, killed, its card copied and restored, and every event that it accepted noted.
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ROOT, type TestMesh, until } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 export const NODE = "edge";
 
@@ -90,7 +91,7 @@ export class ChaosNode {
 
 	/** A picture of its card, as somebody makes one for later. */
 	copyCard(): void {
-		rmSync(`${this.#folder}.card`, { recursive: true, force: true });
+		removeFolder(`${this.#folder}.card`);
 		cpSync(this.#folder, `${this.#folder}.card`, { recursive: true });
 	}
 	get hasCopy(): boolean {
@@ -98,7 +99,7 @@ export class ChaosNode {
 	}
 	/** The old picture is the card from now on. */
 	restoreCard(): void {
-		rmSync(this.#folder, { recursive: true, force: true });
+		removeFolder(this.#folder);
 		cpSync(`${this.#folder}.card`, this.#folder, { recursive: true });
 	}
 }

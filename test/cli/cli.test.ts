@@ -1,12 +1,13 @@
 // Shows the command line: help and JSON shapes as promised, exit codes, what it says when something is wrong: TELL-7, RUN-3.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fail } from "../../contracts/errors.ts";
 import { DeskWorld, hopeless, repaired } from "../core/http-desk.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { apiOver, runHere, type TestApi, TOKEN } from "./host.ts";
 import { expectGolden, shapeOf } from "./shape.ts";
 import { VERBS } from "./verbs.ts";
@@ -19,7 +20,7 @@ beforeAll(() => {
 });
 afterEach(async () => {
 	for (const api of apis.splice(0)) await api.close();
-	for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+	for (const folder of folders.splice(0)) removeFolder(folder);
 });
 
 const over = async (world: DeskWorld): Promise<TestApi> => {

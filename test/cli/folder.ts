@@ -1,5 +1,5 @@
 // Connects tests of the command line to a data folder on this disk, as a mesh leaves it: its log, its audit and its key.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAudit } from "../../agents/roles/audit.ts";
@@ -9,6 +9,7 @@ import { keptFiles } from "../../agents/roles/kept-files.ts";
 import type { Envelope } from "../../contracts/envelope.ts";
 import { encodeEnvelope } from "../../contracts/envelope.ts";
 import { Audit } from "../../core/service/audit.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { VirtualHost } from "../support/world.ts";
 
 export const MESH = "mesh-000000000001";
@@ -35,5 +36,5 @@ export const leftFolder = async (envelopes: readonly Envelope[]): Promise<LeftFo
 	audit.start();
 	await audit.stop();
 	await log.close();
-	return { data, remove: () => rmSync(data, { recursive: true, force: true }) };
+	return { data, remove: () => removeFolder(data) };
 };

@@ -1,11 +1,12 @@
 // Connects tests to the command line in this process: its own streams, its own clock, and a real API over a desk with the real engine.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCli } from "../../agents/cli/program.ts";
 import type { Host } from "../../agents/cli/session.ts";
 import { openHttp } from "../../core/service/http.ts";
 import type { DeskWorld } from "../core/http-desk.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 export const TOKEN = "token-of-test-0123456789abcdef0123456789";
 
@@ -76,7 +77,7 @@ export const apiOver = async (world: DeskWorld): Promise<TestApi> => {
 		run: (args, surroundings) => runHere([...args, "--data", folder], { wallMs: () => world.wallMs, ...surroundings }),
 		close: async () => {
 			await api.close();
-			rmSync(folder, { recursive: true, force: true });
+			removeFolder(folder);
 		},
 	};
 };

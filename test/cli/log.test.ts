@@ -1,5 +1,5 @@
 // Shows what `orion logs` and `orion replay` tell of a log, running or not: TELL-1, LOSS-5.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import { DeskWorld, hopeless, repaired } from "../core/http-desk.ts";
 import { until as untilWithin } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { apiOver, runHere, type TestApi } from "./host.ts";
 
 const until = <T>(what: string, happens: () => Promise<T | undefined> | T | undefined): Promise<T> => untilWithin(what, happens, 8_000);
@@ -18,7 +19,7 @@ const folders: string[] = [];
 
 afterEach(async () => {
 	for (const api of apis.splice(0)) await api.close();
-	for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+	for (const folder of folders.splice(0)) removeFolder(folder);
 });
 
 const over = async (world: DeskWorld): Promise<TestApi> => {

@@ -1,5 +1,5 @@
 // Shows that the log in memory and the log in segments keep the same promises; segments on a disk that could fail at any moment, and on the real one.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
@@ -9,6 +9,7 @@ import type { Log } from "../../log/port.ts";
 import { openSegments, type SegmentsOptions } from "../../log/segments.ts";
 import { FakeFiles } from "../support/files.ts";
 import { FOLDER, gapOf, keyOf, MESH } from "../support/log.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 import { logConformance, type OpenedLog } from "./log.ts";
 
 const SEGMENT_BYTES_MAX = 600;
@@ -58,5 +59,5 @@ logConformance("segments on this disk", {
 	},
 });
 afterAll(() => {
-	for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+	for (const folder of folders) removeFolder(folder);
 });

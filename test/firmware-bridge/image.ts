@@ -1,11 +1,12 @@
 // Connects the tests to the leg board's image: the committed one, or, when its sources were changed, one built from them as they are.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { flashOf } from "../../firmware-bridge/intel-hex.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FIRMWARE = join(ROOT, "firmware-bridge/firmware");
@@ -60,6 +61,6 @@ export const imageUnderTest = (): Image => {
 		execFileSync(process.execPath, [join(ROOT, "build/avr.mjs"), "--out", folder], { stdio: ["ignore", "ignore", "inherit"] });
 		return readImage(folder);
 	} finally {
-		rmSync(folder, { recursive: true, force: true });
+		removeFolder(folder);
 	}
 };

@@ -1,7 +1,7 @@
 // Connects a test to the leg board's image in simavr, an emulator that was made by others than the one the rest is tested with.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { peer } from "../../build/peers.mjs";
 import { decodeBoard, encodeHost, FrameReader } from "../../firmware-bridge/frames.ts";
 import type { BoardFrame, HostFrame } from "../../firmware-bridge/words.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const SOURCE = fileURLToPath(new URL("./simavr.c", import.meta.url));
 const FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra"];
@@ -44,7 +45,7 @@ export const buildSimavr = (flash: Uint16Array): SimavrProgram => {
 		stdio: "pipe",
 	});
 	writeFileSync(join(folder, "flash.bin"), new Uint8Array(flash.buffer, flash.byteOffset, flash.byteLength));
-	return { command, env, remove: () => rmSync(folder, { recursive: true, force: true }) };
+	return { command, env, remove: () => removeFolder(folder) };
 };
 
 export class SimavrBoard {

@@ -1,6 +1,6 @@
 // Shows that whoever alters, removes, moves or cuts anything in an audit is found out, and that another program in another language says the same.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { encodeEntry, entryAt, parseHeader } from "../../log/audit/format.ts";
 import { chainHash, leafHash } from "../../log/audit/tree.ts";
 import { AUDIT, beside, enterAll, logOf, openFakeAudit, signerInto, verifyFake } from "../support/audit.ts";
 import { FakeFiles } from "../support/files.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const RECORDS = 10;
 const ENTRIES = `${AUDIT}/entries-00000000000000000001`;
@@ -208,7 +209,7 @@ describe("TELL-35 one who knows the format and makes the hashes anew", () => {
 describe("TELL-31 a verifier that shares no code with this one", () => {
 	let folder = "";
 	let files: FakeFiles;
-	afterAll(() => rmSync(folder, { recursive: true, force: true }));
+	afterAll(() => removeFolder(folder));
 	beforeAll(async () => {
 		folder = mkdtempSync(join(tmpdir(), "orion-audit-"));
 		files = (await audited(25, { fileBytesMax: 600, signer: signerInto() })).files;

@@ -10,6 +10,7 @@ import { openSegments } from "../../log/segments.ts";
 import { checkedText } from "../../log/whole-file.ts";
 import { FakeFiles, systemError } from "../support/files.ts";
 import { bytesOf, codeOf, FOLDER, openFake, plain, said } from "../support/log.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const folders: string[] = [];
 const realFolder = (): string => {
@@ -18,7 +19,7 @@ const realFolder = (): string => {
 	return folder;
 };
 afterEach(() => {
-	for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+	for (const folder of folders.splice(0)) removeFolder(folder);
 });
 
 const openReal = (folder: string) =>

@@ -1,6 +1,6 @@
 // Shows on this disk, with a real process that is killed at random moments: nothing acknowledged is missing, nothing is there twice. LOSS-1, LOSS-2, LOSS-4.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { nodeFiles } from "../../log/node-files.ts";
 import { openSegments } from "../../log/segments.ts";
 import { keyOf, type numbered, readAll, text } from "../support/log.ts";
 import { seeded } from "../support/random.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const SEED = 20_260_101;
 const ROUNDS = 8;
@@ -26,7 +27,7 @@ beforeAll(async () => {
 		target: "node20",
 	});
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 /** Lets it append until it has said so many bytes, and kills it; resolves with what it said. */
 const killAfter = (round: number, bytes: number): Promise<string> =>

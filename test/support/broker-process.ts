@@ -1,12 +1,13 @@
 // Connects tests to a broker elsewhere: `orion broker --core` as a process of its own, with a spool in a folder of its own, killed and started again on the same port.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { freePort, ORION, ROOT } from "./mesh.ts";
+import { removeFolder } from "./remove-folder.ts";
 
 export class BrokerProcess {
 	readonly folder = mkdtempSync(join(tmpdir(), "orion-broker-"));
@@ -60,6 +61,6 @@ export class BrokerProcess {
 
 	async end(): Promise<void> {
 		await this.kill();
-		rmSync(this.folder, { recursive: true, force: true });
+		removeFolder(this.folder);
 	}
 }

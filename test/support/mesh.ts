@@ -1,12 +1,13 @@
 // Connects tests to a real mesh: `orion up`, or core apart, as a process of its own on free ports, in a folder of its own, asked over its own API.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../agents/demo/free-port.ts";
 import type { Envelope } from "../../contracts/envelope.ts";
+import { removeFolder } from "./remove-folder.ts";
 
 export { freePort };
 
@@ -157,7 +158,7 @@ export class TestMesh {
 		await this.kill();
 		// The agent sees that its mesh is gone and leaves; its folder goes after it, or it would write into what is being removed.
 		for (const pid of agents) await until("the agent has left", () => (existsSync(`/proc/${pid}/fd`) && !isZombie(pid) ? undefined : true));
-		rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+		removeFolder(this.folder);
 	}
 
 	async ask<T>(path: string, init: RequestInit = {}): Promise<T> {

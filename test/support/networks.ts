@@ -1,10 +1,11 @@
 // Connects tests to network namespaces: one for core and one for each other machine, wired to core's alone, cut and healed link by link; nothing of it reaches the host's own network.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./mesh.ts";
 import { Relay } from "./relay.ts";
+import { removeFolder } from "./remove-folder.ts";
 
 /** `up` is from the machine to core. */
 export type Way = "up" | "down";
@@ -144,6 +145,6 @@ export class Networks {
 		const namespaces = [...this.#holders.values()].map(({ namespace }) => namespace);
 		for (const pid of inhabitants(namespaces)) process.kill(pid, "SIGKILL");
 		await until("nobody lives there any more", () => (inhabitants(namespaces).length === 0 ? true : undefined));
-		rmSync(this.#folder, { recursive: true, force: true });
+		removeFolder(this.#folder);
 	}
 }

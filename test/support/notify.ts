@@ -1,11 +1,12 @@
 // Connects tests to what a process tells the service that supervises it: a socket as systemd opens one, and systemd-notify wherever it had to be fetched to.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { peer } from "../../build/peers.mjs";
+import { removeFolder } from "./remove-folder.ts";
 
 const RECEIVER = join(import.meta.dirname, "notify-socket.py");
 
@@ -55,6 +56,6 @@ export class NotifySocket {
 			receiver.kill("SIGKILL");
 			await exited;
 		}
-		rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+		removeFolder(this.folder);
 	}
 }

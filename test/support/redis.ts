@@ -1,12 +1,13 @@
 // A real redis-server of its own on a free port, in a folder that goes when it goes; it can be killed, started again, and set back.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { peer } from "../../build/peers.mjs";
 import { connectRedis, type RedisAnswer, type RedisArgument, type RedisConnection } from "../../log/redis-connection.ts";
 import { freePort } from "./mesh.ts";
+import { removeFolder } from "./remove-folder.ts";
 
 export class TestRedis {
 	readonly folder = mkdtempSync(join(tmpdir(), "orion-redis-"));
@@ -86,7 +87,7 @@ export class TestRedis {
 	}
 
 	putBack(name: string): void {
-		rmSync(join(this.folder, "appendonlydir"), { recursive: true, force: true });
+		removeFolder(join(this.folder, "appendonlydir"));
 		cpSync(join(this.folder, name), join(this.folder, "appendonlydir"), { recursive: true });
 	}
 
@@ -113,6 +114,6 @@ export class TestRedis {
 
 	async end(): Promise<void> {
 		await this.kill();
-		rmSync(this.folder, { recursive: true, force: true });
+		removeFolder(this.folder);
 	}
 }

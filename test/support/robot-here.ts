@@ -1,5 +1,5 @@
 // Connects tests to a calculated robot of this process: its real control loop behind its real socket, the command line beside it, and a person who makes it ready again.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -13,6 +13,7 @@ import { TwinDriver } from "../../firmware-bridge/drivers/twin-driver.ts";
 import { type Ran, runHere, type Surroundings } from "../cli/host.ts";
 import { planOf } from "../robot/plans.ts";
 import { until } from "./mesh.ts";
+import { removeFolder } from "./remove-folder.ts";
 
 /** Of a machine that is shared by many tests: how late its loop may be is not what is shown here. */
 const PATIENT: MoverRules = {
@@ -42,7 +43,7 @@ export const robotHere = async (): Promise<RobotHere> => {
 	const closers: (() => Promise<unknown> | unknown)[] = [];
 	const folder = mkdtempSync(join(tmpdir(), "orion-terminal-"));
 	// What it keeps may still be on its way to the disk.
-	closers.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+	closers.push(() => removeFolder(folder));
 	const plan = planOf("fnk0052");
 	const driver = new TwinDriver({ plan, leaseMs: 60_000, freezeMs: 2_000, now: () => instant(performance.now()) });
 	const actuator = await openActuator({ folder, plan, driver, rules: PATIENT, note: () => undefined });

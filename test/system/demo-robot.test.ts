@@ -1,6 +1,6 @@
 // Shows that the demo's hexapod stops as its story says, the shipped firmware in the emulated chip, over a socket and over a real serial port, and leaves nothing behind (HARM-130, HARM-131).
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -12,6 +12,7 @@ import { imageUnderTest } from "../firmware-bridge/image.ts";
 import { planOf } from "../robot/plans.ts";
 import { runOrion, until } from "../support/mesh.ts";
 import { wasRehearsed } from "../support/rehearsed.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 /** Its stages begin again on a busy machine; each of them gives up by itself. */
 const TOLD_WITHIN_MS = 1_200_000;
@@ -20,7 +21,7 @@ let temp: string;
 beforeEach(() => {
 	temp = mkdtempSync(join(tmpdir(), "orion-test-"));
 });
-afterEach(() => rmSync(temp, { recursive: true, force: true }));
+afterEach(() => removeFolder(temp));
 
 test(
 	"HARM-131 orion demo --robot: it walks, is cut, is killed, is released and walks again; drawn, and nothing is left",

@@ -1,16 +1,17 @@
 // Shows that `orion demo` runs whole on a bare machine: every step true, every figure measured, nothing left behind.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { expectGolden, shapeOf } from "../cli/shape.ts";
 import { runOrion } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 let temp: string;
 beforeEach(() => {
 	temp = mkdtempSync(join(tmpdir(), "orion-test-"));
 });
-afterEach(() => rmSync(temp, { recursive: true, force: true }));
+afterEach(() => removeFolder(temp));
 
 /** Processes whose command names a folder. */
 const processesIn = (folder: string): readonly string[] =>

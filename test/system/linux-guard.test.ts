@@ -1,6 +1,6 @@
 // Shows that the linux-guard, a real process over an emulated bus, obeys the same dead-man as the board, and survives nobody (HARM-20 to HARM-24).
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { decodeBoard, encodeHost, FrameReader } from "../../firmware-bridge/fram
 import { answerTo, type BoardFrame, type HostFrame, tagOf } from "../../firmware-bridge/words.ts";
 import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
 import { footByChain, planOf, policyOf } from "../robot/plans.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const BUILD = fileURLToPath(new URL("../../build/guard.mjs", import.meta.url));
 const ALL = [true, true, true, true, true, true];
@@ -89,7 +90,7 @@ beforeAll(() => {
 	program = join(folder, "linux-guard");
 	execFileSync(process.execPath, [BUILD, program]);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 let bus: EmulatedBus;
 let guard: ChildProcess;

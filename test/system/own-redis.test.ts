@@ -1,7 +1,7 @@
 // Shows that the Redis which `orion install --role core` sets up is one that core takes, under its password, with the address where its unit has it (RUN-51).
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { planOf, type Step } from "../../agents/install/plan.ts";
 import { peer } from "../../build/peers.mjs";
 import { connectRedis } from "../../log/redis-connection.ts";
 import { freePort, TestMesh, until } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const PASSWORD = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -23,7 +24,7 @@ afterEach(async () => {
 		server.kill("SIGTERM");
 		await exited;
 	}
-	rmSync(folder, { recursive: true, force: true });
+	removeFolder(folder);
 });
 
 const textAt = (steps: readonly Step[], path: string): string => {

@@ -1,6 +1,6 @@
 // Shows `orion robot calibrate` with real processes: its own actuator, the twin, the shipped firmware in the emulated board, and the linux-guard, which is real legs to it (RUN-58, HARM-143, HARM-149, HARM-151).
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -11,6 +11,7 @@ import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
 import { planOf } from "../robot/plans.ts";
 import { runOrion, until } from "../support/mesh.ts";
 import { rehearsedFile } from "../support/rehearsed.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 /** A turn that a busy machine lost holds the robot, and the step is not passed: it is done again. */
 const TRIES = 40;
@@ -23,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => {
 	for (const child of children.splice(0)) child.kill("SIGKILL");
-	rmSync(data, { recursive: true, force: true });
+	removeFolder(data);
 });
 
 const calibrate = (...more: readonly string[]) => runOrion(["robot", "calibrate", "--data", data, ...more]);

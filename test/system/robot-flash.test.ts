@@ -1,6 +1,6 @@
 // Shows `orion robot flash` against a program that plays avrdude, and with the real avrdude over a pseudo terminal against a bootloader in front of the emulated board (HARM-129).
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,12 +8,13 @@ import { peer } from "../../build/peers.mjs";
 import { BoardFromBootloader } from "../firmware-bridge/bootloader.ts";
 import { committedImage } from "../firmware-bridge/image.ts";
 import { runOrion, until } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 let folder = "";
 beforeEach(() => {
 	folder = mkdtempSync(join(tmpdir(), "orion-flash-"));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => removeFolder(folder));
 
 const flash = (port: string, ...more: readonly string[]) => runOrion(["robot", "flash", "--port", port, ...more]);
 

@@ -1,6 +1,6 @@
 // Shows with real processes that legs stop when whoever moves them is frozen, killed, unplugged or left alone: actuator, linux-guard, and serialport over a pseudo terminal (HARM-78).
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { peer } from "../../build/peers.mjs";
 import { OrionError } from "../../contracts/errors.ts";
 import { EmulatedBus } from "../firmware-bridge/emulated-bus.ts";
 import { wasRehearsed } from "../support/rehearsed.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const POLICY = join(ROOT, "policies/robots/fnk0052.yaml");
@@ -55,8 +56,8 @@ beforeAll(async () => {
 	});
 });
 afterAll(() => {
-	rmSync(folder, { recursive: true, force: true });
-	rmSync(bundleFolder, { recursive: true, force: true });
+	removeFolder(folder);
+	removeFolder(bundleFolder);
 });
 
 const children: ChildProcess[] = [];

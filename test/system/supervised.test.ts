@@ -1,13 +1,14 @@
 // Shows with real processes under a notify socket that core, broker, agent and actuator say when they are ready and when they end, and that their signs of life cease when they are frozen or blocked (HARM-116).
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keyIdOf } from "../../core/service/keys.ts";
 import { ROOT, until } from "../support/mesh.ts";
 import { NotifySocket } from "../support/notify.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const WATCHDOG_MS = 750;
 /** Many processes are started, on a machine that may be busy. */
@@ -45,7 +46,7 @@ afterEach(async () => {
 		}
 		await socket.close();
 	}
-	rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+	removeFolder(folder);
 });
 
 const start = async (name: string, args: readonly string[]): Promise<Service> => {

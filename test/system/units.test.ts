@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { planOf, ROLES } from "../../agents/install/plan.ts";
 import { peer } from "../../build/peers.mjs";
 import { ROOT } from "../support/mesh.ts";
+import { removeFolder } from "../support/remove-folder.ts";
 
 const FOLDER = join(ROOT, "deploy/systemd");
 const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith(".service"));
@@ -27,7 +28,7 @@ beforeAll(() => {
 				writeFileSync(join(folder, step.path.split("/").at(-1) ?? ""), step.text.replaceAll("/usr/local/lib/orion/", `${folder}/lib/`));
 	}
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeFolder(folder));
 
 test("RUN-49 every unit belongs to a role, and systemd finds nothing wrong with any of them", () => {
 	const rendered = readdirSync(folder).filter((name) => name.endsWith(".service"));
