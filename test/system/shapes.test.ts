@@ -59,7 +59,10 @@ describe("RUN-33 a script", () => {
 		const added = await mesh.orion("node", "add", "backup");
 		const line = added.out.split("\n").find((each) => each.trimStart().startsWith("mosquitto_pub ")) ?? added.err;
 		await run("bash", ["-c", line.trim()], { env: { ...env, PATH: `${dirname(command)}${delimiter}${process.env["PATH"]}` } });
-		const { incidents } = await mesh.ask<{ incidents: { node: string; title: string }[] }>("/state/incidents");
-		expect(incidents.map(({ node }) => node)).toContain("backup");
+		// What was said is acknowledged when it is durable; its incident is opened a moment later.
+		await until("the incident of the script's node", async () => {
+			const { incidents } = await mesh.ask<{ incidents: { node: string }[] }>("/state/incidents");
+			return incidents.some(({ node }) => node === "backup") ? true : undefined;
+		});
 	});
 });
