@@ -20,6 +20,8 @@ const BY_NAME: Readonly<Record<string, string>> = {
 	"approval.decided": "approval_decisions",
 	"approval.refused": "approval_decisions",
 	"approval.closed": "approval_decisions",
+	"level.asked": "approval_requests",
+	"level.answered": "approval_decisions",
 };
 
 export const FAMILY_STREAMS: readonly string[] = [...new Set([...Object.values(FAMILIES), ...Object.values(BY_NAME)])].map((family) => `orion:${family}`);

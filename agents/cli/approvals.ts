@@ -38,8 +38,8 @@ const endOf = (row: Row): string | undefined => {
 const outcomeOf = ({ outcome }: Row): string | undefined =>
 	outcome === undefined ? undefined : `${outcome.action} ${outcome.end}${outcome.undone === undefined ? "" : `, then ${outcome.undone}`}`;
 
-/** Where the rest of the story stands: an ask for a level belongs to no incident. */
-const storyOf = ({ kind, incident }: Row): string => (kind === "level" ? "orion logs --type level" : `orion why ${incident}`);
+/** Where the rest of the story stands: an ask for a level is a story of its own. */
+const storyOf = ({ kind, incident, approval }: Row): string => `orion why ${kind === "level" ? approval : incident}`;
 
 const cardOf = (session: Session, row: Row, now: string): string => {
 	const { paint, width } = session;

@@ -61,7 +61,11 @@ class Card {
 }
 
 const title = ({ paint, width }: Session, card: Card, answer: WhyView): void => {
-	const { incident, subject, at } = answer;
+	const { incident, levelAsk, subject, at } = answer;
+	if (levelAsk !== undefined) {
+		card.lines.push(wrap(`${paint.bold(`may the level be ${levelAsk.level} instead of ${levelAsk.before}?`)}  ${paint.dim(levelAsk.id)}`, width, ""));
+		return;
+	}
 	if (incident === undefined) {
 		card.lines.push(wrap(paint.bold(`${subject.kind} ${plain(subject.id)}`), width, ""));
 		return;
@@ -166,7 +170,19 @@ const askedOf = (session: Session, card: Card, approval: Approval): void => {
 	for (const step of approval.steps) card.row(step);
 };
 
-const happened = (session: Session, card: Card, { incident, events, record, timeline }: WhyView): void => {
+const levelAsked = (session: Session, card: Card, { levelAsk }: WhyView): void => {
+	if (levelAsk === undefined) return;
+	const { paint } = session;
+	const { status, decideWithinMs, by, via, steps } = levelAsk;
+	card.section("What was asked");
+	const colour = status in ENDED ? ENDED[status as keyof typeof ENDED] : "dim";
+	const ended = by === undefined ? "" : ` by ${plain(by)}${via === undefined ? "" : ` (${plain(via)})`}`;
+	card.line(`${paint[colour](status)}${ended}; ${sayDuration(decideWithinMs)} to decide`);
+	for (const step of steps) card.row(step);
+};
+
+const happened = (session: Session, card: Card, { incident, levelAsk, events, record, timeline }: WhyView): void => {
+	if (levelAsk !== undefined) return;
 	card.section("What happened");
 	if (record !== undefined) card.row(record);
 	const changes = timeline.filter(({ type }) => type.startsWith("dev.orion.incident."));
@@ -191,7 +207,8 @@ const decisions = (session: Session, card: Card, answer: WhyView): void => {
 };
 
 /** The one command that a reader most likely wants now. */
-const nextStep = ({ incident, decisions: made, approvals, asked }: WhyView): string | undefined => {
+const nextStep = ({ incident, levelAsk, decisions: made, approvals, asked }: WhyView): string | undefined => {
+	if (levelAsk?.status === "open") return `orion approve ${levelAsk.id}    or: orion deny ${levelAsk.id}`;
 	if (incident?.status !== "open") return undefined;
 	const open = approvals.find(({ status }) => status === "open");
 	if (open !== undefined) return `orion approve ${open.id}    or: orion deny ${open.id}`;
@@ -209,6 +226,7 @@ export const whyCard = (session: Session, answer: WhyView): string => {
 		for (const text of answer.none) card.text(plain(text));
 	}
 	decisions(session, card, answer);
+	levelAsked(session, card, answer);
 	if (answer.approvals.length > 0) card.section("What was asked");
 	for (const approval of answer.approvals.slice(-ASKED_SHOWN_MAX)) askedOf(session, card, approval);
 	actions(session, card, answer);

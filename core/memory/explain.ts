@@ -2,6 +2,7 @@
 import type { Envelope, RecordTypes } from "../../contracts/envelope.ts";
 import type { Recorded } from "../record.ts";
 import { type ExplainedApproval, explainApprovals } from "./explain-approvals.ts";
+import { type ExplainedLevelAsk, explainLevelAsk } from "./explain-level.ts";
 import type { LogRow } from "./log-row.ts";
 import { rowOf } from "./log-row.ts";
 
@@ -57,6 +58,8 @@ export interface Explanation {
 	readonly decisions: readonly ExplainedDecision[];
 	/** Questions to a person, with every answer. */
 	readonly approvals: readonly ExplainedApproval[];
+	/** The thread is that of an ask for a higher level; there is no incident then. */
+	readonly levelAsk?: ExplainedLevelAsk;
 	readonly actions: readonly ExplainedAction[];
 	readonly breaker: readonly LogRow[];
 	readonly asked: readonly (LogRow & { readonly why: string; readonly suggestion: string })[];
@@ -197,18 +200,20 @@ const narrow = (whole: Explanation, focus: Focus): Explanation => {
 /** The whole card of an incident, or the part of it about one decision or action. */
 export const explain = (thread: Thread, focus: Focus): Explanation => {
 	const incident = incidentOf(thread);
+	const levelAsk = explainLevelAsk(thread.records);
 	const isBreaker = ({ envelope }: Recorded): boolean => envelope.type === "dev.orion.breaker.opened.v1" || envelope.type === "dev.orion.breaker.closed.v1";
 	const whole: Explanation = {
 		...(incident === undefined ? {} : { incident }),
 		events: thread.records.filter(({ position }) => thread.evidence.has(position)).map(rowOf),
 		decisions: decisionsOf(thread),
 		approvals: explainApprovals(thread.records),
+		...(levelAsk === undefined ? {} : { levelAsk }),
 		actions: thread.records.filter(isRequested).map((record) => explainAction(thread, record)),
 		breaker: thread.records.filter(isBreaker).map(rowOf),
 		asked: askedOf(thread),
 		// A clock record made a decision possible, but it is not something that happened.
 		timeline: thread.records.filter(({ envelope }) => envelope.type !== "dev.orion.clock.tick.v1").map(rowOf),
-		partial: thread.partial || incident === undefined,
+		partial: thread.partial || (incident === undefined && levelAsk === undefined),
 	};
 	return narrow(whole, focus);
 };

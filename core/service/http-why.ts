@@ -4,6 +4,7 @@ import { ok, type Result } from "../../contracts/result.ts";
 import { actionOf, type Explanation, explain, type Focus, type Thread } from "../memory/explain.ts";
 import { approvalOf } from "../memory/explain-approvals.ts";
 import { whyNoIncident } from "../memory/explain-event.ts";
+import { levelAskedIn } from "../memory/explain-level.ts";
 import { type LogRow, rowOf } from "../memory/log-row.ts";
 import { isOutput } from "../record.ts";
 import type { CoreDesk, LogRecord } from "./ports.ts";
@@ -45,7 +46,7 @@ const recordAt = async (desk: WhyDesk, position: number): Promise<Result<LogReco
 
 const incidentOfRecord = async (threads: Threads, { position, envelope }: LogRecord): Promise<string | undefined> => {
 	if (isOutput(envelope) && envelope.correlationid !== undefined) return envelope.correlationid;
-	const action = actionOf(envelope) ?? approvalOf(envelope);
+	const action = actionOf(envelope) ?? approvalOf(envelope) ?? levelAskedIn(envelope);
 	if (action === undefined) return threads.incidentShownBy(position);
 	const found = await threads.find(action);
 	return found.ok ? found.value.incident : undefined;
@@ -85,5 +86,6 @@ export const incidentAnswer = async (threads: Threads, seen: Seen, id: string): 
 	const thread = await threads.thread(found.value.incident);
 	if (thread === undefined) return fail("NOT_FOUND", { what: "incident", id, detail: "See: orion incidents --all" });
 	const told = explain(thread, "all");
+	if (told.levelAsk !== undefined) return fail("NOT_FOUND", { what: "incident", id, detail: `It is an ask for a level. See: orion why ${thread.incident}` });
 	return ok({ ...base(seen, "orion.incident/1"), incident: incidentView(seen, thread.incident) ?? told.incident, timeline: told.timeline });
 };

@@ -1,9 +1,10 @@
-// Connects the log to the threads in it: which records tell of which incident, read backwards from the newest only as far as somebody asks.
+// Connects the log to the threads in it: which records tell of which incident, or of which ask for a level, read backwards from the newest only as far as somebody asks.
 import type { Envelope } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import { actionOf, type Thread } from "../memory/explain.ts";
 import { approvalOf } from "../memory/explain-approvals.ts";
+import { levelAskedIn } from "../memory/explain-level.ts";
 import { isOutput } from "../record.ts";
 import type { CoreDesk, LogRecord } from "./ports.ts";
 
@@ -178,16 +179,19 @@ export class Threads {
 
 	#learn({ position, envelope }: LogRecord): void {
 		const action = actionOf(envelope) ?? approvalOf(envelope);
+		// An ask for a level is a thread of its own, whose answers come as those to every other question.
+		const levelAsk = levelAskedIn(envelope);
 		// Only core's own word makes a record part of an incident; what a node claims to be about is its claim.
-		if (envelope.correlationid === undefined || !isOutput(envelope)) {
+		const incident = levelAsk ?? (isOutput(envelope) ? envelope.correlationid : undefined);
+		if (incident === undefined) {
 			if (action !== undefined) this.#receipts.set(action, [...(this.#receipts.get(action) ?? []), position]);
 			return;
 		}
-		const incident = envelope.correlationid;
 		const entry = this.#entries.get(incident) ?? freshEntry(incident, position);
 		entry.oldest = Math.min(entry.oldest, position);
 		this.#entries.set(incident, entry);
 		this.#note(entry, position, envelope);
+		if (levelAsk !== undefined) entry.actions.add(levelAsk);
 		if (action !== undefined) {
 			entry.actions.add(action);
 			this.#incidentOf.set(action, incident);
@@ -213,6 +217,13 @@ export class Threads {
 			case "dev.orion.decision.made.v1":
 				this.#incidentOf.set(envelope.data.decision, entry.incident);
 				if (envelope.causeposition !== undefined && !full) entry.positions.add(envelope.causeposition);
+				break;
+			case "dev.orion.level.asked.v1":
+				entry.opened = true;
+				break;
+			case "dev.orion.level.answered.v1":
+				// The level that a yes set is the next record of the same batch.
+				if (envelope.data.end === "approved" && !full) entry.positions.add(position + 1);
 				break;
 			default:
 		}

@@ -161,6 +161,38 @@ describe("an ask for a higher level that came by a chat", () => {
 		expect(world.state.level).toBe("N3");
 		expect((await run(["approve", id, "--yes"])).code).toBe(5);
 	});
+	test("TELL-60: why shows who asked, who looked, what counted for nothing, the answer and the level it set", async () => {
+		const { world, id, run } = await askedForN3();
+		const plainly = { outIsTty: true, columns: 100, env: { NO_COLOR: "1" } };
+		expect((await run(["why", id], plainly)).out).toContain(`next: orion approve ${id}`);
+		expect((await run(["approve", id], { ...typing("N3") })).code).toBe(0);
+		expect((await run(["approve", id, "--yes"])).code).toBe(5);
+		const { code, out } = await run(["why", "apr-0011"], plainly);
+		expect(code).toBe(0);
+		expectGolden("why-level.card.txt", out);
+		const whole = JSON.parse((await run(["why", id, "--json"])).out) as { levelAsk: { steps: readonly { type: string }[] } };
+		expect(whole).toMatchObject({ subject: { kind: "approval", id }, partial: false, levelAsk: { status: "approved", level: "N3", before: "N2" } });
+		expect(whole.levelAsk.steps.map(({ type }) => type.split(".").slice(2, 4).join("."))).toEqual([
+			"level.asked",
+			"approval.seen",
+			"approval.decided",
+			"level.answered",
+			"level.set",
+			"approval.decided",
+			"approval.refused",
+		]);
+		const asked = world.records.find(({ envelope }) => envelope.type === "dev.orion.level.asked.v1");
+		expect((await run(["why", String(asked?.position)], plainly)).out).toContain("level set to N3");
+		expect(await run(["incident", "show", id])).toMatchObject({ code: 1, err: expect.stringContaining(`orion why ${id}`) });
+	});
+	test("TELL-60: what a node claims to be an ask, or the end of one, is its claim", async () => {
+		const { world, id, run } = await askedForN3();
+		const claim = { ask: "apr-ffffffffffff", level: "N3", before: "N2", by: "admin", via: "telegram", decideWithinMs: 600_000 } as const;
+		world.input("/nodes/pi-3", "dev.orion.level.asked.v1", claim);
+		world.input("/nodes/pi-3", "dev.orion.level.answered.v1", { ask: id, end: "approved", by: "admin" });
+		expect((await run(["why", "apr-ffffffffffff"])).code).toBe(1);
+		expect(JSON.parse((await run(["why", id, "--json"])).out)).toMatchObject({ levelAsk: { status: "open", steps: [{ type: "dev.orion.level.asked.v1" }] } });
+	});
 	test("TELL-48: denied in words and as JSON; the level stays", async () => {
 		const { world, id, run } = await askedForN3();
 		const { code, out } = await run(["deny", id, "-m", "not tonight", "--json"]);

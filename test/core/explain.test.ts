@@ -4,6 +4,7 @@ import { explain } from "../../core/memory/explain.ts";
 import { whyNoIncident } from "../../core/memory/explain-event.ts";
 import { gravityOf, sayRecord } from "../../core/memory/sentences.ts";
 import { incidentAnswer, why } from "../../core/service/http-why.ts";
+import { whyText } from "../../core/service/telegram/why-text.ts";
 import { Threads } from "../../core/service/threads.ts";
 import { DeskWorld, hopeless, realPolicy, repaired } from "./http-desk.ts";
 
@@ -196,6 +197,28 @@ describe("the index of threads", () => {
 		const ids = [world.incident(), "inc-", world.action().action, "dec-0"];
 		const [first, prefix, action] = await Promise.all(ids.map((id) => threads.find(id)));
 		expect([first, prefix, action].map((found) => (found?.ok === true ? found.value.incident : found?.fault.code))).toEqual(Array(3).fill(world.incident()));
+	});
+});
+
+describe("the same card in a chat", () => {
+	test("TELL-60: an ask for a level, with who asked and what counted", async () => {
+		const world = new DeskWorld();
+		const ask = { ask: "apr-00112233aabb", level: "N2", before: "N0", by: "telegram:1 Anna", via: "telegram", decideWithinMs: 60_000 } as const;
+		world.input("/core/telegram", "dev.orion.level.asked.v1", ask);
+		world.tick(60_001);
+		const told = whyText(await card(world, "apr-0011"));
+		expect(told).toContain("level N2 instead of N0 (apr-00112233aabb): expired");
+		expect(told).toContain("telegram:1 Anna asks for level N2 instead of N0");
+	});
+
+	test("a question to a person stands between what was decided and what was done", async () => {
+		const world = new DeskWorld();
+		world.node("pi-3", ["web"]);
+		world.level("N3");
+		world.input("/nodes/pi-3", "dev.orion.process.flapping.v1", { service: "web", downs: 3, windowMs: 60_000 });
+		world.tick(1_000);
+		const [id = ""] = Object.keys(world.state.approvals);
+		expect(whyText(await card(world, world.incident()))).toMatch(new RegExp(`What was decided[^]+What was asked\n.+${id}.+: open`));
 	});
 });
 

@@ -20,6 +20,16 @@ const decisionLines = ({ decisions }: WhyView): readonly string[] =>
 		];
 	});
 
+/** Questions to a person, and an ask for a level, each with every answer. */
+const askedLines = ({ approvals, levelAsk }: WhyView): readonly string[] => {
+	const told = approvals.map(({ id, plan, status, steps }) => ({ title: `${plan} (${id}): ${status}`, steps }));
+	if (levelAsk !== undefined) {
+		const { id, level, before, status, steps } = levelAsk;
+		told.push({ title: `level ${level} instead of ${before} (${id}): ${status}`, steps });
+	}
+	return told.flatMap(({ title, steps }) => [title, ...steps.slice(-ROWS_MAX).map(({ at, text }) => `  ${clock(at)} ${text}`)]);
+};
+
 const section = (title: string, lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : ["", title, ...lines]);
 
 export const whyText = (view: WhyView): string => {
@@ -31,6 +41,7 @@ export const whyText = (view: WhyView): string => {
 			events.slice(-ROWS_MAX).map(({ at, position, text }) => `${clock(at)} #${position} ${text}`),
 		),
 		...section("What was decided", decisionLines(view)),
+		...section("What was asked", askedLines(view)),
 		...section(
 			"What was done",
 			actions.flatMap(({ name, phase, steps }) => [`${name}: ${phase}`, ...steps.slice(-ROWS_MAX).map(({ at, text }) => `  ${clock(at)} ${text}`)]),
