@@ -33,6 +33,8 @@ const READY_WITHIN_MS = 20_000;
 const TTL_MS = 600;
 const RENEW_EVERY_MS = 100;
 const KEY_HELD_MS = 700;
+/** From an answer to the key that is held again: power comes on, and the first joint moves later than that. */
+const BACK_TO_KEY_MS = 3_000;
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
@@ -90,8 +92,9 @@ class Held {
 	#keyAtMs = Number.NEGATIVE_INFINITY;
 	/** By a key that says so: a terminal that passes keys on makes no signal of Ctrl-C. */
 	#isLeaving = false;
-	/** From the first question on the person types, and the command holds. */
+	/** While the person types, the command holds. */
 	#isAnswering = false;
+	#unlisten: (() => void) | undefined;
 	#doing = "";
 
 	constructor(session: Session, options: CalibrateOptions, folder: string, line: RobotLine, state: RobotState, step: number) {
@@ -105,25 +108,29 @@ class Held {
 	}
 
 	async toItsEnd(): Promise<RobotState> {
-		const { interrupted, keys } = this.#session.host;
-		const pressed = (key: string): void => {
-			this.#isLeaving ||= key === "x" || key === "\u0003";
-			this.#keyAtMs = performance.now();
-		};
-		const unlisten = this.#isByKey ? keys?.(pressed) : undefined;
+		const { interrupted } = this.#session.host;
 		if (this.#isByKey) this.#session.note("hold any key but x while it shall go on; released, it sits down and the step is broken off; x ends it");
+		this.#listen();
 		try {
 			await this.#renew();
 			while (this.#state.rehearsal.ended?.id !== this.#id) {
 				if (interrupted.aborted || this.#isLeaving) await this.#line.ask({ verb: "abandon", id: this.#id });
-				await this.#once(unlisten);
+				await this.#once();
 				await pause(RENEW_EVERY_MS);
 			}
 			return this.#state;
 		} finally {
-			unlisten?.();
+			this.#unlisten?.();
 			this.#line.close();
 		}
+	}
+
+	#listen(): void {
+		if (!this.#isByKey) return;
+		this.#unlisten = this.#session.host.keys?.((key) => {
+			this.#isLeaving ||= key === "x" || key === "\u0003";
+			this.#keyAtMs = Math.max(this.#keyAtMs, performance.now());
+		});
 	}
 
 	/** Hold-to-move for a person at a terminal; the command itself for whoever said yes beforehand. */
@@ -131,15 +138,13 @@ class Held {
 		return this.#options.yes !== true && this.#session.host.keys !== undefined && this.#step > 1 && this.#step !== 3;
 	}
 
-	async #once(unlisten: (() => void) | undefined): Promise<void> {
+	async #once(): Promise<void> {
 		const { run } = this.#state.rehearsal;
 		if (run !== null && run.doing !== this.#doing) {
 			this.#doing = run.doing;
 			this.#session.note(run.doing);
 		}
 		if (run?.question !== null && run?.question !== undefined) {
-			if (!this.#isAnswering) unlisten?.();
-			this.#isAnswering = true;
 			await this.#answerTo(run.question);
 			return;
 		}
@@ -165,8 +170,10 @@ class Held {
 		this.#state = await this.#line.ask({ verb: "status" });
 	}
 
-	/** While a person thinks, the command holds. */
+	/** While a person thinks, the command holds; what moves afterwards is held by a key again. */
 	async #answerTo(question: Question): Promise<void> {
+		this.#unlisten?.();
+		this.#isAnswering = true;
 		const holding = setInterval(() => void this.#renew().catch(() => undefined), RENEW_EVERY_MS);
 		try {
 			const answer = await this.#answer(question);
@@ -176,6 +183,12 @@ class Held {
 		} finally {
 			clearInterval(holding);
 		}
+		// Trims are typed one after the other, and each is no more than a few degrees.
+		if (question.wants === "trims" || this.#state.rehearsal.run === null) return;
+		if (this.#isByKey) this.#session.note("hold a key again");
+		this.#isAnswering = false;
+		this.#keyAtMs = performance.now() + BACK_TO_KEY_MS;
+		this.#listen();
 	}
 
 	async #answer({ asks, wants }: Question): Promise<Answer> {

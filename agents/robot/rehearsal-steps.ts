@@ -33,7 +33,7 @@ const STEP_WORDS: readonly StepWords[] = [
 	},
 	{
 		name: "limits",
-		does: "moves one joint after the other to both of its limits, at 10 degrees a second: some minutes",
+		does: "moves one joint after the other to both of its limits, at 10 degrees a second: a minute for each leg, and you look and rest between them",
 		before: [BLOCK, CLEAR, SWITCH, "no leg meets the block or a cable anywhere on its way"],
 	},
 	{

@@ -59,6 +59,10 @@ export class StepRun {
 	isLettingGo = false;
 	/** A stop is what this step is about: it is no failure. */
 	expectsStop = false;
+	/** A turn that its machine lost ends this part of a long step, not the step: the robot holds all the same, and goes on by a person's word only. */
+	forgivesLateLoop = false;
+	/** Such a turn was lost since power was switched on. */
+	wasLate = false;
 	readonly #script: Script;
 	readonly #id: string;
 	#heldUntil: Instant;
@@ -133,6 +137,7 @@ export class StepRun {
 
 	*armed(arming: Arming): Generator<undefined, undefined, undefined> {
 		const { loop } = this;
+		this.wasLate = false;
 		this.doing = "waiting until it may be armed";
 		let taken: Result<undefined> | undefined;
 		const isTaken = (): boolean => {
@@ -142,7 +147,7 @@ export class StepRun {
 		yield* this.until(isTaken, ARM_WITHIN_MS, () => (taken?.ok === false ? sayFault(taken.fault) : "it was not armed"));
 		this.doing = arming.kind === "bench" ? "switching power on" : "standing up";
 		yield* this.until(
-			() => loop.mover.kind === "armed",
+			() => loop.mover.kind === "armed" || this.wasLate,
 			RISE_WITHIN_MS,
 			() => `it is ${loop.mover.kind}, not armed`,
 		);
@@ -167,10 +172,14 @@ export class StepRun {
 		this.#walk = { stride: { ...NO_STRIDE, ...stride }, paceRatio };
 	}
 
-	/** Joints one after the other, for as long as it is held. */
+	/** Joints one after the other, for as long as it is held, or until it was late and that is forgiven. */
 	*aim(aims: readonly JointAim[]): Generator<undefined, undefined, undefined> {
 		this.#aims = aims;
 		for (;;) {
+			if (this.wasLate) {
+				this.#aims = undefined;
+				return undefined;
+			}
 			const { motion } = this.loop;
 			if (motion.kind !== "bench") this.fail("it has no power any more");
 			const left = this.#aims ?? motion.bench.aims;
@@ -208,6 +217,10 @@ export class StepRun {
 	#watchStops(): void {
 		const { kind, cause } = this.loop.mover;
 		if (this.expectsStop) return;
+		if (this.forgivesLateLoop && (this.wasLate || (kind === "hold" && cause === "loop-late"))) {
+			this.wasLate = true;
+			if (kind === "hold") return;
+		}
 		if (kind === "hold" || kind === "cut" || kind === "fault")
 			this.fail(`it went to ${kind} (${cause ?? "no cause"}) ${this.driver.status().faultDetail}`.trim());
 	}

@@ -1,5 +1,6 @@
 // Shows on the twin that each step of a rehearsal does what it says, and what it leaves behind when it fails.
 import { describe, expect, test } from "vitest";
+import type { Answer, Question } from "../../agents/robot/step-run.ts";
 import { straight } from "../../firmware-bridge/body/posture.ts";
 import { rehearsedFile } from "../support/rehearsed.ts";
 import { planOf } from "./plans.ts";
@@ -36,6 +37,55 @@ describe("a rehearsal on the twin", () => {
 		await rig.turns(100);
 		expect(rig.rehearsal.state().run).toBe(null);
 		expect(rig.records).toHaveLength(2);
+	});
+
+	/** Its machine loses a turn at these times of the step, and the person says what they say. */
+	const late = async (step: number, atMs: readonly number[], answers?: (question: Question) => Answer) => {
+		const rig = await RehearsalRig.onTwin(planOf("fnk0052"), rehearsedFile(planOf("fnk0052"), { simulated: true }, step - 1));
+		const asked: string[] = [];
+		const lost = [...atMs];
+		let poweredMs = 0;
+		const record = await rig.step(step, {
+			answers: (question) => {
+				asked.push(question.asks);
+				return answers?.(question) ?? { yes: true };
+			},
+			each: () => {
+				if (rig.loop.motion.kind === "unpowered") return;
+				poweredMs += 20;
+				if (poweredMs < (lost[0] ?? Number.POSITIVE_INFINITY)) return;
+				lost.shift();
+				rig.line.runMs(150);
+			},
+		});
+		return { rig, record, asked };
+	};
+
+	test("HARM-174 step 7 goes a leg at a time: off between them, and on by the person's word", async () => {
+		const { rig, record, asked } = await late(7, []);
+		expect(record).toMatchObject({ outcome: "passed", measured: { legs: 6, lateTurns: 0 } });
+		expect(asked.map((asks) => /leg (\d)/.exec(asks)?.[1])).toEqual(["1", "2", "3", "4", "5", "6"]);
+		expect(rig.kinds.filter((kind) => kind === "off")).toHaveLength(7);
+		expect(rig.kinds).not.toContain("hold");
+	});
+
+	test("HARM-174 a turn that its machine lost holds it and has it sit down; that leg is done again, once the person says so", async () => {
+		const { rig, record, asked } = await late(7, [30_000, 200_000]);
+		expect(record).toMatchObject({ outcome: "passed", measured: { legs: 6, lateTurns: 2 } });
+		expect(asked.filter((asks) => asks.includes("again?"))).toHaveLength(2);
+		expect(rig.kinds.filter((kind) => kind === "hold")).toHaveLength(2);
+		const refused = await late(7, [30_000], ({ asks }) => ({ yes: !asks.includes("again?") }));
+		expect(refused.record).toMatchObject({ outcome: "failed" });
+		expect(refused.rig.rehearsal.state().upTo).toBe(6);
+		const busy = await late(
+			7,
+			Array.from({ length: 40 }, (_, index) => 5_000 * (index + 1)),
+		);
+		expect(busy.record).toMatchObject({ outcome: "failed", said: expect.stringContaining("too much else to do") });
+	});
+
+	test("HARM-174 no other step forgives it", async () => {
+		for (const step of [5, 9]) expect((await late(step, [6_000])).record).toMatchObject({ step, outcome: "failed" });
 	});
 
 	test("HARM-150 a result that is not on disk unlocks nothing", async () => {
