@@ -1,4 +1,4 @@
-// Shows what an hour at 200 events a second without core leaves at a broker elsewhere, and how it drains: all of it in order per lane, memory bounded, while core's own nodes are thanked as before (LOSS-58).
+// Shows what an hour at 200 events a second without core, or without Redis, leaves at a broker elsewhere, and how it drains: all of it in order per lane, memory bounded, while core's own nodes are thanked as before (LOSS-58, LOSS-59).
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
@@ -8,7 +8,8 @@ import { type LogLine, ORION, TestMesh, until } from "../support/mesh.ts";
 import { TestRedis } from "../support/redis.ts";
 
 export interface HourCounts {
-	/** Thanked for while core was away, over how many nodes and how fast. */
+	readonly away: Away;
+	/** Thanked for at the broker elsewhere meanwhile, over how many nodes and how fast. */
 	readonly events: number;
 	readonly nodes: number;
 	/** A disk that takes longer than half a second for a write ends the connection of who waits: the node says it again. */
@@ -20,17 +21,23 @@ export interface HourCounts {
 	readonly inOrder: number;
 	readonly outOfOrder: number;
 	readonly facts: number;
-	/** PUBACK at core's own door, 200 a second: before, and while it drains. */
+	/** PUBACK at core's own door, 200 a second: before, meanwhile (unless it is core that is away), and while it drains. */
 	readonly live: number;
 	readonly liveP50BeforeMs: number;
 	readonly liveP99BeforeMs: number;
+	readonly liveP99MeanwhileMs?: number;
 	readonly liveP50Ms: number;
 	readonly liveP99Ms: number;
+	/** Records that the copy in Redis lacks at the end. */
+	readonly notMirrored: number;
 	/** Most memory, megabytes: of the broker and of core, and of Redis while core was away. */
 	readonly brokerMb: number;
 	readonly coreMb: number;
-	readonly redisMb: number;
+	readonly redisMb?: number;
 }
+
+/** What is gone for an hour. */
+export type Away = "core" | "redis";
 
 const NODES = 4;
 const WINDOW = 256;
@@ -44,6 +51,7 @@ const WITHIN_MS = 1_800_000;
 interface Status {
 	readonly mesh: string;
 	readonly brokers?: readonly { readonly broker: string; readonly state: string; readonly lag: number }[];
+	readonly redis?: { readonly upTo: number; readonly lag: number };
 }
 
 const payloadOf =
@@ -82,6 +90,8 @@ class Hour {
 	readonly broker: BrokerProcess;
 	readonly name: string;
 	readonly #passwords = new Map<string, string>();
+	/** What core's own node has said: said again, it would only be a duplicate. */
+	#liveSaid = 0;
 
 	private constructor(redis: TestRedis, mesh: TestMesh, broker: BrokerProcess, name: string) {
 		this.redis = redis;
@@ -99,6 +109,8 @@ class Hour {
 		const { acl, command } = JSON.parse(stdout) as { readonly acl: string; readonly command: string };
 		const [verb = "", ...rest] = acl.split(" ");
 		await redis.ask(verb, ...rest);
+		// As the operator is told to: or Redis forgets the user when it starts again.
+		await redis.ask("acl", "save");
 		const broker = new BrokerProcess(command);
 		await broker.start();
 		return new Hour(redis, mesh, broker, name);
@@ -116,6 +128,20 @@ class Hour {
 		const node = target.username ?? "";
 		const payload = payloadOf(this.name, node);
 		return Publisher.open(target, node, `orion/v1/${node}/evt/alert`, (number) => payload(number + after));
+	}
+
+	/** 200 a second at core's own door while `work` says so; a connection that ends is an error. */
+	async live<T>(door: Target, work: (live: Publisher) => Promise<T>): Promise<T> {
+		const live = await this.open(door, this.#liveSaid);
+		const gone = new Promise<never>((_, reject) => {
+			live.onGone = () => reject(new Error("core's own node was disconnected"));
+		});
+		try {
+			return await Promise.race([work(live), gone]);
+		} finally {
+			this.#liveSaid += live.acknowledged;
+			live.close();
+		}
 	}
 
 	/** As a node does it: whose connection ended says again what was not thanked for. Resolves with how often that was. */
@@ -165,6 +191,13 @@ const redisMegabytes = async (redis: TestRedis): Promise<number> => {
 	return Math.round(Number(/used_memory_peak:(\d+)/.exec(Buffer.from(said).toString())?.[1] ?? Number.NaN) / 1_048_576);
 };
 
+/** How far the copy is behind the log once it had the time to follow: what comes all the time leaves it some records behind. */
+const lacking = async ({ mesh, redis }: Hour): Promise<number> => {
+	await until("the copy follows", async () => ((await mesh.ask<Status>("/state/status")).redis?.lag === 0 ? true : undefined), 120_000);
+	const head = (await mesh.ask<Status>("/state/status")).redis?.upTo ?? Number.NaN;
+	return head - Number(await redis.ask("xlen", "orion:log"));
+};
+
 /** Live traffic while it drains, slice by slice, until the spool is empty. */
 const drain = async (hour: Hour, live: Publisher, say: (line: string) => void): Promise<{ readonly foundMs: readonly number[]; readonly tookMs: number }> => {
 	const foundMs: number[] = [];
@@ -183,10 +216,45 @@ const drain = async (hour: Hour, live: Publisher, say: (line: string) => void): 
 	}
 };
 
-export const runHour = async (options: { readonly events: number; readonly say: (line: string) => void }): Promise<HourCounts> => {
-	const { events, say } = options;
+/** Slice by slice until the other work is done. */
+const besides = async (live: Publisher, work: Promise<unknown>): Promise<readonly number[]> => {
+	let isOver = false;
+	const over = work.finally(() => {
+		isOver = true;
+	});
+	const foundMs: number[] = [];
+	while (!isOver) for (const ms of await latencies(live, LIVE_PER_SECOND, LIVE_SLICE_SECONDS)) foundMs.push(ms);
+	await over;
+	return foundMs;
+};
+
+const fixed = (ms: number): number => Number(ms.toFixed(1));
+
+/** While core, or Redis, is away: everything is said to the broker elsewhere, and to core's own door if core is there. */
+const meanwhile = async (hour: Hour, away: Away, door: Target, pouring: () => Promise<readonly number[]>) => {
+	const { mesh, redis } = hour;
+	if (away === "core") {
+		await mesh.kill();
+		const cuts = await pouring();
+		const redisMb = await redisMegabytes(redis);
+		await mesh.start();
+		await until("core knows how much there is", async () => (((await hour.line())?.lag ?? 0) > 0 ? true : undefined));
+		return { cuts, seen: { redisMb } };
+	}
+	await redis.kill();
+	const poured = pouring();
+	const liveMs = await hour.live(door, (live) => besides(live, poured));
+	const cuts = await poured;
+	// Once it is silent to core, what it says next is how much there is.
+	await until("the broker elsewhere is silent", async () => ((await hour.line())?.state === "silent" ? true : undefined));
+	await redis.start();
+	return { cuts, seen: { liveP99MeanwhileMs: fixed(quantile(liveMs, 0.99)) } };
+};
+
+export const runHour = async (options: { readonly events: number; readonly away: Away; readonly say: (line: string) => void }): Promise<HourCounts> => {
+	const { events, away, say } = options;
 	const hour = await Hour.begin();
-	const { mesh, broker, redis } = hour;
+	const { mesh, broker } = hour;
 	try {
 		const targets: Target[] = [];
 		for (let index = 0; index < NODES; index += 1) targets.push(await hour.target(`hour-${index}`, broker.port));
@@ -194,23 +262,20 @@ export const runHour = async (options: { readonly events: number; readonly say: 
 		// Made last: when the broker lets this one in, it knows the others, and nobody was refused meanwhile.
 		const last = await hour.target("last", broker.port);
 		(await until("the register", () => hour.open(last).catch(() => undefined))).close();
-		const before = await hour.open(door);
-		const beforeMs = await latencies(before, LIVE_PER_SECOND, LIVE_BEFORE_SECONDS);
-		before.close();
-		await mesh.kill();
-		say(`core is gone; ${events} events are said to the broker elsewhere`);
-		const pouredFromMs = performance.now();
+		const beforeMs = await hour.live(door, (live) => latencies(live, LIVE_PER_SECOND, LIVE_BEFORE_SECONDS));
+		say(`${away} goes away; ${events} events are said to the broker elsewhere`);
 		const each = Math.floor(events / NODES);
-		const cuts = await Promise.all(targets.map((target) => hour.pourAll(target, each)));
-		const pouredMs = performance.now() - pouredFromMs;
-		const redisMb = await redisMegabytes(redis);
-		await mesh.start();
-		await until("core knows how much there is", async () => (((await hour.line())?.lag ?? 0) > 0 ? true : undefined));
-		const live = await hour.open(door);
-		const { foundMs, tookMs } = await drain(hour, live, say);
-		live.close();
-		const fixed = (ms: number): number => Number(ms.toFixed(1));
+		let pouredMs = 0;
+		const pouring = async (): Promise<readonly number[]> => {
+			const fromMs = performance.now();
+			const cuts = await Promise.all(targets.map((target) => hour.pourAll(target, each)));
+			pouredMs = performance.now() - fromMs;
+			return cuts;
+		};
+		const { cuts, seen } = await meanwhile(hour, away, door, pouring);
+		const { foundMs, tookMs } = await hour.live(door, (live) => drain(hour, live, say));
 		return {
+			away,
 			events: each * NODES,
 			nodes: NODES,
 			reconnects: cuts.reduce((sum, count) => sum + count, 0),
@@ -223,9 +288,10 @@ export const runHour = async (options: { readonly events: number; readonly say: 
 			liveP99BeforeMs: fixed(quantile(beforeMs, 0.99)),
 			liveP50Ms: fixed(quantile(foundMs, 0.5)),
 			liveP99Ms: fixed(quantile(foundMs, 0.99)),
+			notMirrored: await lacking(hour),
 			brokerMb: megabytes(broker.pid),
 			coreMb: megabytes(mesh.pid),
-			redisMb,
+			...seen,
 		};
 	} finally {
 		await hour.end();
@@ -241,6 +307,7 @@ export const isDrained = (counts: HourCounts): boolean =>
 	counts.inOrder === counts.events &&
 	counts.outOfOrder === 0 &&
 	counts.facts === 0 &&
+	counts.notMirrored <= 0 &&
 	counts.live > 0 &&
 	counts.liveP99Ms <= Math.max(LIVE_P99_FLOOR_MS, LIVE_P99_TIMES_MAX * counts.liveP99BeforeMs) &&
 	counts.brokerMb <= MEMORY_MAX_MB &&

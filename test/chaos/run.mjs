@@ -1,4 +1,4 @@
-// `npm run chaos -- [kill|network|power|partition|bus|hour ...] --rounds N [--seed S] [--events N] [--json]`: more rounds of the chaos tests, with their counts as a table; `hour` is one long round, only if it is named.
+// `npm run chaos -- [kill|network|power|partition|bus|hour|hour-redis ...] --rounds N [--seed S] [--events N] [--json]`: more rounds of the chaos tests, with their counts as a table; `hour` and `hour-redis` are one long round each, only if they are named.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { load } from "../../build/run-typescript.mjs";
@@ -31,7 +31,11 @@ const KINDS = {
 	},
 	hour: async () => {
 		const { isDrained, runHour } = await load("test/chaos/hour-rounds.ts");
-		return { run: runHour, isGood: isDrained };
+		return { run: (options) => runHour({ ...options, away: "core" }), isGood: isDrained };
+	},
+	"hour-redis": async () => {
+		const { isDrained, runHour } = await load("test/chaos/hour-rounds.ts");
+		return { run: (options) => runHour({ ...options, away: "redis" }), isGood: isDrained };
 	},
 	power: async () => {
 		const { isKept, runPowerRounds } = await load("test/chaos/power-rounds.ts");
@@ -42,7 +46,7 @@ const rounds = Number(values.rounds);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
 /** An hour at 200 a second, unless it is told otherwise. */
 const events = Number(values.events);
-const kinds = positionals.length === 0 ? Object.keys(KINDS).filter((kind) => kind !== "hour") : positionals;
+const kinds = positionals.length === 0 ? Object.keys(KINDS).filter((kind) => !kind.startsWith("hour")) : positionals;
 if (
 	!Number.isInteger(rounds) ||
 	rounds < 1 ||
