@@ -5,11 +5,14 @@ import { Dedup } from "./dedup.ts";
 import { putU32, putU64, u32, u64 } from "./frame.ts";
 import { type Generation, IdWindow } from "./id-window.ts";
 import { LaneWindow } from "./lane-window.ts";
+import type { PastMarks } from "./past-sessions.ts";
 import type { Gap } from "./port.ts";
 
 /** [magic][crc32c u32 over everything after it][position u64][json length u32][json][numbers, f64 each] */
 const MAGIC = "ORIONDUP";
-const FORMAT = 1;
+const FORMAT = 2;
+/** Written before sessions that were let go were remembered. */
+const FORMAT_WITHOUT_PAST = 1;
 const CRC_AT = 8;
 const POSITION_AT = 12;
 const JSON_LENGTH_AT = 20;
@@ -34,6 +37,8 @@ interface IdRow {
 interface Outline {
 	readonly format: number;
 	readonly lanes: readonly LaneRow[];
+	/** Source, session, and up to where each of its lanes is stored. Absent in format 1. */
+	readonly past?: readonly (readonly [string, string, PastMarks])[];
 	readonly ids: readonly IdRow[];
 	readonly orphans: readonly Gap[];
 }
@@ -77,7 +82,9 @@ export const encodeDedup = async (dedup: Dedup, position: number, giveWay: GiveW
 	const say = (text: string): unknown => parts.texts.push(ENCODER.encode(text));
 	const lanes: LaneRow[] = [];
 	const contents = dedup.contents();
-	for (const [source, { sessions }] of contents.lanes) {
+	const past: (readonly [string, string, PastMarks])[] = [];
+	for (const [source, { sessions, past: gone }] of contents.lanes) {
+		for (const [session, marks] of gone.entries()) past.push([source, session, marks]);
 		for (const [session, windows] of sessions) {
 			for (const [lane, window] of windows) {
 				const { digests, ...marks } = window.snapshot();
@@ -88,7 +95,7 @@ export const encodeDedup = async (dedup: Dedup, position: number, giveWay: GiveW
 	}
 	const ids = [...contents.ids].map(([source, window]) => ({ source, generations: window.generations() }));
 	const { orphans } = contents;
-	const head: Omit<Outline, "ids" | "orphans"> = { format: FORMAT, lanes };
+	const head: Omit<Outline, "ids" | "orphans"> = { format: FORMAT, lanes, past };
 	say(`${JSON.stringify(head).slice(0, -1)},"ids":[`);
 	for (const [index, { source, generations }] of ids.entries()) {
 		say(`${index === 0 ? "" : ","}{"source":${JSON.stringify(source)},"ids":[`);
@@ -131,7 +138,7 @@ export const decodeDedup = (bytes: Uint8Array, nowMs: number): { readonly dedup:
 	const numbersAt = JSON_AT + u32(bytes, JSON_LENGTH_AT);
 	// The checksum holds, so this is what encodeDedup wrote, if it was one of this format.
 	const outline = JSON.parse(new TextDecoder().decode(bytes.subarray(JSON_AT, numbersAt))) as Outline;
-	if (outline.format !== FORMAT) return undefined;
+	if (outline.format !== FORMAT && outline.format !== FORMAT_WITHOUT_PAST) return undefined;
 	// Copied to where eight bytes may stand; slice() of a Buffer would be a view.
 	const numbers = new Float64Array(new Uint8Array(bytes.subarray(numbersAt)).buffer);
 	let at = 0;
@@ -141,6 +148,7 @@ export const decodeDedup = (bytes: Uint8Array, nowMs: number): { readonly dedup:
 	};
 	const dedup = new Dedup();
 	for (const row of outline.lanes) dedup.restoreLane(row.source, row.session, row.lane, LaneWindow.restore({ ...row, digests: next(row.numbers) }));
+	for (const [source, session, marks] of outline.past ?? []) dedup.restorePast(source, session, marks);
 	for (const { source, ids } of outline.ids) dedup.restoreIds(source, IdWindow.restore({ ids, digests: next(ids.length) }, nowMs));
 	dedup.restoreOrphans(outline.orphans);
 	return { dedup, position: u64(bytes, POSITION_AT) };

@@ -3,11 +3,12 @@ import type { Lane } from "../contracts/envelope.ts";
 import { sessionCounter } from "../contracts/envelope.ts";
 import { IdWindow } from "./id-window.ts";
 import { type Judged, LaneWindow } from "./lane-window.ts";
+import { type PastMarks, PastSessions } from "./past-sessions.ts";
 import type { EntryKey, Gap, LaneMark } from "./port.ts";
 
 /** Sessions of a source whose content is remembered: the newest. */
 const SESSIONS_WHOLE = 4;
-/** Sessions of a source whose marks are remembered: a node that restarted often while it was away still sends from its older ones. */
+/** Sessions of a source whose holes are remembered: a node that restarted often while it was away still sends from its older ones. */
 const SESSIONS_MAX = 32;
 /** Sources that are remembered: at least this many, in two generations. */
 const SOURCES_MAX = 512;
@@ -17,7 +18,11 @@ const ORPHANS_MAX = 4_096;
 export interface SourceLanes {
 	/** By session, in the order of their first record. */
 	readonly sessions: Map<string, Map<Lane, LaneWindow>>;
+	/** Those that were let go. */
+	readonly past: PastSessions;
 }
+
+const freshLanes = (): SourceLanes => ({ sessions: new Map(), past: new PastSessions() });
 
 const counterOf = (session: string): number => sessionCounter(session) || 0;
 
@@ -67,7 +72,12 @@ export class Dedup {
 
 	/** Changes nothing but what is too old. */
 	judge(key: EntryKey, digest: number, nowMs: number): Judged {
-		if (key.kind === "lane") return this.#lanes.peek(key.source)?.sessions.get(key.session)?.get(key.lane)?.judge(key.seq, digest) ?? "new";
+		if (key.kind === "lane") {
+			const known = this.#lanes.peek(key.source);
+			const lanes = known?.sessions.get(key.session);
+			if (lanes === undefined) return known?.past.isStored(key.session, key.lane, key.seq) === true ? "duplicate" : "new";
+			return lanes.get(key.lane)?.judge(key.seq, digest) ?? "new";
+		}
 		const window = this.#ids.peek(key.source);
 		window?.age(nowMs);
 		return window?.judge(key.id, digest) ?? "new";
@@ -80,12 +90,12 @@ export class Dedup {
 	}
 
 	#window(source: string, session: string, lane: Lane): LaneWindow {
-		const { sessions } = this.#lanes.take(source, () => ({ sessions: new Map() }));
+		const { sessions, past } = this.#lanes.take(source, freshLanes);
 		let lanes = sessions.get(session);
 		if (lanes === undefined) {
-			lanes = new Map();
+			lanes = new Map(Object.entries(past.take(session)).map(([known, mark]) => [known as Lane, LaneWindow.upTo(mark)]));
 			sessions.set(session, lanes);
-			if (sessions.size > SESSIONS_WHOLE) this.#letGo(source, sessions);
+			if (sessions.size > SESSIONS_WHOLE) this.#letGo(source, { sessions, past });
 		}
 		let window = lanes.get(lane);
 		if (window === undefined) {
@@ -96,7 +106,7 @@ export class Dedup {
 	}
 
 	/** A new session began: the older ones keep their marks only, and the oldest go, those first of which nothing is missing. */
-	#letGo(source: string, sessions: Map<string, Map<Lane, LaneWindow>>): void {
+	#letGo(source: string, { sessions, past }: SourceLanes): void {
 		const oldestFirst = [...sessions.keys()].sort((a, b) => counterOf(a) - counterOf(b));
 		const began = [...sessions.keys()].at(-1);
 		const older = oldestFirst.slice(0, -SESSIONS_WHOLE).filter((session) => session !== began);
@@ -105,7 +115,9 @@ export class Dedup {
 			const whole = older.findIndex((session) => gapsOf(source, session, sessions.get(session) ?? new Map()).length === 0);
 			const [gone] = older.splice(Math.max(0, whole), 1);
 			if (gone === undefined) return;
-			this.#orphan(source, gone, sessions.get(gone) ?? new Map());
+			const lanes = sessions.get(gone) ?? new Map<Lane, LaneWindow>();
+			this.#orphan(source, gone, lanes);
+			past.letGo(gone, lanes);
 			sessions.delete(gone);
 		}
 	}
@@ -157,9 +169,13 @@ export class Dedup {
 	}
 
 	restoreLane(source: string, session: string, lane: Lane, window: LaneWindow): void {
-		const { sessions } = this.#lanes.take(source, () => ({ sessions: new Map() }));
+		const { sessions } = this.#lanes.take(source, freshLanes);
 		const lanes = sessions.get(session) ?? new Map<Lane, LaneWindow>();
 		sessions.set(session, lanes.set(lane, window));
+	}
+
+	restorePast(source: string, session: string, marks: PastMarks): void {
+		this.#lanes.take(source, freshLanes).past.put(session, marks);
 	}
 
 	restoreIds(source: string, window: IdWindow): void {

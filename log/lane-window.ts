@@ -212,6 +212,13 @@ export class LaneWindow {
 		};
 	}
 
+	/** Of a lane of which only that is remembered. */
+	static upTo(mark: number): LaneWindow {
+		const lane = new LaneWindow();
+		lane.close({ fromSeq: 1, toSeq: mark });
+		return lane;
+	}
+
 	static restore(snapshot: LaneSnapshot): LaneWindow {
 		const lane = new LaneWindow();
 		const pairs = (flat: readonly number[]): Hole[] =>

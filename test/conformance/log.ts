@@ -255,6 +255,33 @@ const gaps = ({ open }: LogConformance): void => {
 		expect(log.gaps()).toEqual([]);
 		await log.close();
 	});
+
+	test("of a session that was let go with a number missing, that number is still taken when it comes", async () => {
+		const { log } = await open();
+		const session = (counter: number): string => `${counter}.0123456789abcdef`;
+		for (let counter = 1; counter <= 80; counter += 1) for (const seq of [1, 3]) await log.append([numbered(seq, "", session(counter))]);
+		expect(log.lanes().map((lane) => lane.session)).not.toContain(session(1));
+		expect(await kinds(log, numbered(1, "", session(1)), numbered(2, "", session(1)))).toEqual(["duplicate", "stored"]);
+		await log.close();
+	});
+
+	test("a card that is put back from a session long ago doubles nothing: what was stored, and where a number was missing, is known", async () => {
+		const { log, reopen } = await open();
+		const session = (counter: number): string => `${counter}.0123456789abcdef`;
+		for (const seq of [1, 2, 3]) await log.append([numbered(seq, "", session(1))]);
+		for (const seq of [1, 2, 4]) await log.append([numbered(seq, "", session(2))]);
+		for (let counter = 3; counter <= 80; counter += 1) await log.append([numbered(1, "", session(counter))]);
+		const again = async (of: Log): Promise<readonly string[]> =>
+			kinds(of, ...[1, 2, 3].map((seq) => numbered(seq, "", session(1))), ...[1, 2].map((seq) => numbered(seq, "", session(2))), numbered(1, "", session(40)));
+		expect(log.lanes().map((lane) => lane.session)).not.toContain(session(1));
+		expect(await again(log)).toEqual(Array(6).fill("duplicate"));
+		// It goes on from there, as the session that it is.
+		expect(await kinds(log, numbered(4, "", session(1)), numbered(3, "", session(2)))).toEqual(["stored", "stored"]);
+		expect(log.lanes().find((lane) => lane.session === session(1))).toMatchObject({ contiguous: 4, highest: 4 });
+		const reopened = (await reopen?.()) ?? log;
+		expect(await again(reopened)).toEqual(Array(6).fill("duplicate"));
+		await reopened.close();
+	});
 };
 
 const upkeep = ({ open }: LogConformance): void => {

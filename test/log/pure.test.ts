@@ -240,6 +240,35 @@ test("LOSS-4 a copy of what is known knows the same, and a damaged one is none",
 	for (let bit = 0; bit < bytes.length * 8; bit += 1) expect(decodeDedup(flipped(bytes, bit), 0), `bit ${bit}`).toBeUndefined();
 });
 
+test("LOSS-60 a copy knows the sessions that were let go; one of the format before knows none of them and is read all the same", async () => {
+	const dedup = new Dedup();
+	const lane = (session: string, seq: number) => ({ kind: "lane", source: "/nodes/a", session, lane: "event", seq }) as const;
+	for (let counter = 1; counter <= 40; counter += 1) for (const seq of [1, 2]) dedup.add(lane(`${counter}.a`, seq), seq, 0);
+	expect(dedup.lanes().some(({ session }) => session === "1.a")).toBe(false);
+	const bytes = await encodeDedup(dedup, 80, atOnce);
+	const judged = (known: Dedup | undefined) => [known?.judge(lane("1.a", 2), 2, 0), known?.judge(lane("1.a", 3), 3, 0), known?.judge(lane("40.a", 2), 2, 0)];
+	expect(judged(decodeDedup(bytes, 0)?.dedup)).toEqual(["duplicate", "new", "duplicate"]);
+	const older = Buffer.from(bytes);
+	// Same length, so that everything else stands where it stood.
+	const from = older.indexOf('"format":2');
+	older.write('"format":1', from);
+	older.write('"gone"', older.indexOf('"past"'));
+	older.writeUInt32LE(crc32c(older, 12), 8);
+	expect(judged(decodeDedup(older, 0)?.dedup)).toEqual(["new", "new", "duplicate"]);
+	const newer = Buffer.from(older);
+	newer.write('"format":3', from);
+	newer.writeUInt32LE(crc32c(newer, 12), 8);
+	expect(decodeDedup(newer, 0)).toBeUndefined();
+});
+
+test("LOSS-60 of one source 4,096 sessions that were let go are remembered", () => {
+	const dedup = new Dedup();
+	const lane = (counter: number, seq = 1) => ({ kind: "lane", source: "/nodes/a", session: `${counter}.a`, lane: "event", seq }) as const;
+	for (let counter = 1; counter <= 5_000; counter += 1) dedup.add(lane(counter), counter, 0);
+	expect([1, 860, 900, 2_000, 4_999].map((counter) => dedup.judge(lane(counter), 0, 0))).toEqual(["new", "new", "duplicate", "duplicate", "fork"]);
+	expect(dedup.lanes()).toHaveLength(32);
+});
+
 test("LOSS-4 a copy that takes its time knows what was known when it was begun, and nothing that came since", async () => {
 	const dedup = new Dedup();
 	const idOf = (n: number) => ({ kind: "id", source: "/nodes/a.x", id: `m-${n}` }) as const;
