@@ -132,7 +132,7 @@ const written = (bytesPerDay: number | undefined): string => (bytesPerDay === un
 const silence = (broker: string, redis: StatusView["redis"]): string =>
 	redis !== undefined && redis.state !== "mirroring"
 		? "it is heard through Redis only; what its nodes say is on its own disk"
-		: `what its nodes say is on its own disk. Look there: does orion broker run as ${broker}, and does it reach Redis?`;
+		: `what its nodes say is on its own disk. Look there: does orion broker run as ${broker}, does it reach Redis, and does Redis still know its user (ACL LIST)?`;
 
 const brokerLines = ({ paint, width }: Session, { brokers = [], redis }: StatusView): readonly string[] =>
 	brokers.map(({ broker, state, lag, nodes, silentMs, full, bytesPerDay }) => {

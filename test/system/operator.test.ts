@@ -214,7 +214,9 @@ it("the disk of a broker is full: status says so and that it thanks nobody; with
 it("LOSS-56 a broker is cut off: status says where to look; nothing that it holds is given up, and all comes in order", async () => {
 	relay.cut(true);
 	const text = await says(/broker attic is silent/);
-	expect(text).toMatch(/what its nodes say is on its own disk\. Look there: does orion broker run as attic, and does it reach Redis\?/);
+	expect(text).toMatch(
+		/what its nodes say is on its own disk\. Look there: does orion broker run as attic, does it reach Redis, and does Redis still know its user \(ACL LIST\)\?/,
+	);
 	expect(text).toMatch(/has a copy of every record/);
 	await load.goesOn(50);
 	await load.stop();
