@@ -33,6 +33,9 @@ const READY_WITHIN_MS = 20_000;
 const TTL_MS = 600;
 const RENEW_EVERY_MS = 100;
 const KEY_HELD_MS = 700;
+/** A held key repeats faster than that: what it still types is no answer. */
+const KEY_RELEASED_MS = 400;
+const RELEASE_WITHIN_MS = 5_000;
 /** From an answer to the key that is held again: power comes on, and the first joint moves later than that. */
 const BACK_TO_KEY_MS = 3_000;
 
@@ -90,6 +93,7 @@ class Held {
 	#line: RobotLine;
 	#state: RobotState;
 	#keyAtMs = Number.NEGATIVE_INFINITY;
+	#pressedAtMs = Number.NEGATIVE_INFINITY;
 	/** By a key that says so: a terminal that passes keys on makes no signal of Ctrl-C. */
 	#isLeaving = false;
 	/** While the person types, the command holds. */
@@ -129,7 +133,8 @@ class Held {
 		if (!this.#isByKey) return;
 		this.#unlisten = this.#session.host.keys?.((key) => {
 			this.#isLeaving ||= key === "x" || key === "\u0003";
-			this.#keyAtMs = Math.max(this.#keyAtMs, performance.now());
+			this.#pressedAtMs = performance.now();
+			this.#keyAtMs = Math.max(this.#keyAtMs, this.#pressedAtMs);
 		});
 	}
 
@@ -172,10 +177,13 @@ class Held {
 
 	/** While a person thinks, the command holds; what moves afterwards is held by a key again. */
 	async #answerTo(question: Question): Promise<void> {
-		this.#unlisten?.();
 		this.#isAnswering = true;
 		const holding = setInterval(() => void this.#renew().catch(() => undefined), RENEW_EVERY_MS);
 		try {
+			await this.#keyReleased();
+			if (this.#isLeaving) return;
+			this.#unlisten?.();
+			this.#unlisten = undefined;
 			const answer = await this.#answer(question);
 			await this.#line.ask({ verb: "answer", id: this.#id, ...answer });
 			await pause(RENEW_EVERY_MS);
@@ -189,6 +197,12 @@ class Held {
 		this.#isAnswering = false;
 		this.#keyAtMs = performance.now() + BACK_TO_KEY_MS;
 		this.#listen();
+	}
+
+	async #keyReleased(): Promise<void> {
+		const untilMs = performance.now() + RELEASE_WITHIN_MS;
+		if (performance.now() - this.#pressedAtMs < KEY_RELEASED_MS) this.#session.note("let go of the key");
+		while (performance.now() < untilMs && performance.now() - this.#pressedAtMs < KEY_RELEASED_MS) await pause(RENEW_EVERY_MS);
 	}
 
 	async #answer({ asks, wants }: Question): Promise<Answer> {
