@@ -1,14 +1,16 @@
 // Connects `orion robot calibrate` to an actuator of its own: says what a step does and what must be true before it, asks, holds it, answers, and says what it unlocked.
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OrionError } from "../../contracts/errors.ts";
 import { FLOOR_NEEDS, LAST_STEP } from "../../edge/machines/rehearsal.ts";
 import { JOINT_NAMES } from "../../firmware-bridge/body/plan.ts";
 import { wordsOf } from "../robot/rehearsal-steps.ts";
 import type { Answer, Question } from "../robot/step-run.ts";
+import { trimsAsked } from "../robot/vendor-points.ts";
 import type { RobotState } from "../robot/words.ts";
-import { rehearsalHere } from "../roles/actuator.ts";
+import { planHere, rehearsalHere } from "../roles/actuator.ts";
 import { startAgentProcess } from "../roles/agent-process.ts";
 import { builtInFolder } from "../roles/config.ts";
 import { dataFolder } from "../roles/data-folder.ts";
@@ -25,11 +27,14 @@ export interface CalibrateOptions {
 	readonly servoMv?: number;
 	/** leg.joint=degrees */
 	readonly trim?: readonly string[];
+	/** The vendor's point.txt. */
+	readonly points?: string;
 	readonly yes?: boolean;
 }
 
 const SCHEMA = "orion.robot-calibrate/1";
 const READY_WITHIN_MS = 20_000;
+const TRIMS_STEP = 6;
 const TTL_MS = 600;
 const RENEW_EVERY_MS = 100;
 const KEY_HELD_MS = 700;
@@ -82,6 +87,18 @@ const trimsOf = (texts: readonly string[]): Answer[] =>
 		return { trim: { leg: Number(leg), joint: name, degrees: Number(degrees) } };
 	});
 
+/** What the vendor's file asks for beyond what is set. Faults: USAGE, POINTS_INVALID. */
+const trimsOfPoints = async (session: Session, file: string, folder: string, policy: string): Promise<Answer[]> => {
+	const text = await readFile(file, "utf8").catch((error: unknown) => {
+		throw new OrionError("USAGE", { detail: `${file} cannot be read (${error instanceof Error ? error.message : "unknown"})` }, { cause: error });
+	});
+	const found = trimsAsked(await planHere(folder, policy), text);
+	if (!found.ok) throw new OrionError(found.fault.code, found.fault.facts);
+	const said = found.value.map(({ leg, joint, degrees }) => `${leg}.${joint}=${degrees.toFixed(1)}`);
+	session.note(said.length === 0 ? `${file} asks for no other trims than there are` : `${file} asks for these trims: ${said.join(" ")}`);
+	return found.value.map((trim) => ({ trim }));
+};
+
 /** One step, from its question before to its end. */
 class Held {
 	readonly #session: Session;
@@ -101,14 +118,14 @@ class Held {
 	#unlisten: (() => void) | undefined;
 	#doing = "";
 
-	constructor(session: Session, options: CalibrateOptions, folder: string, line: RobotLine, state: RobotState, step: number) {
+	constructor(session: Session, options: CalibrateOptions, folder: string, line: RobotLine, state: RobotState, step: number, trims: readonly Answer[]) {
 		this.#session = session;
 		this.#options = options;
 		this.#folder = folder;
 		this.#line = line;
 		this.#state = state;
 		this.#step = step;
-		this.#trims = trimsOf(options.trim ?? []);
+		this.#trims = [...trims];
 	}
 
 	async toItsEnd(): Promise<RobotState> {
@@ -291,6 +308,7 @@ export const calibrateRobot = async (session: Session, options: CalibrateOptions
 	other?.close();
 	if (other !== undefined)
 		throw new OrionError("ROBOT_REFUSED", { why: "already-driven", detail: "an actuator runs in this folder; end it (`orion up` on this machine) first" });
+	const trims = [...(options.points === undefined ? [] : await trimsOfPoints(session, options.points, folder, policy)), ...trimsOf(options.trim ?? [])];
 	const said: string[] = [];
 	const onLine = (text: string): void => void (text.includes('"event":"failed"') && said.push(text));
 	const actuator = startAgentProcess({ folder, program: "actuator", args: ["--driver", driver, "--policy", policy], onLine });
@@ -298,6 +316,10 @@ export const calibrateRobot = async (session: Session, options: CalibrateOptions
 		await session.waiting(() => "waiting for the robot", actuator.ready(READY_WITHIN_MS));
 		const { line, state } = await greeted(folder, said);
 		const step = options.step ?? Math.min(LAST_STEP, state.rehearsal.upTo + 1);
+		if (trims.length > 0 && step !== TRIMS_STEP) {
+			line.close();
+			throw new OrionError("USAGE", { detail: `--trim and --points belong to step ${TRIMS_STEP}; this is step ${step}` });
+		}
 		session.note(
 			`${state.board} ${state.driver.firmware ?? ""}${state.simulated ? ", simulated" : ""}: ${state.rehearsal.upTo} of ${LAST_STEP} steps are passed`,
 		);
@@ -307,7 +329,7 @@ export const calibrateRobot = async (session: Session, options: CalibrateOptions
 			session.note("nothing was done");
 			return 1;
 		}
-		return report(session, await new Held(session, options, folder, line, state, step).toItsEnd(), step);
+		return report(session, await new Held(session, options, folder, line, state, step, trims).toItsEnd(), step);
 	} finally {
 		await actuator.stop();
 	}

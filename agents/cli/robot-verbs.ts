@@ -79,6 +79,7 @@ const registerCalibrate = (add: Add): void => {
 			"orion robot calibrate --socket /run/orion-robot/guard.sock --step 4",
 			"orion robot calibrate --port /dev/ttyUSB0 --step 3 --servo-mv 7600",
 			"orion robot calibrate --port /dev/ttyUSB0 --step 6 --trim 2.femur=-1.5",
+			"orion robot calibrate --port /dev/ttyUSB0 --step 6 --points point.txt",
 			"orion robot calibrate --twin --yes",
 		],
 		async (session, options: CalibrateOptions) => (await import("./robot-calibrate.ts")).calibrateRobot(session, options),
@@ -91,6 +92,7 @@ const registerCalibrate = (add: Add): void => {
 		.addOption(new Option("--robot-model <model>", "which robot it is").choices(["fnk0052", "fnk0031"]).default("fnk0052"))
 		.option("--servo-mv <mv>", "the servo battery, where the board has no voltmeter", parseMv)
 		.option("--trim <leg.joint=degrees>", "in step 6, as 2.femur=-1.5; may be repeated", oneMore)
+		.option("--points <file>", "in step 6, the trims of the vendor's point.txt")
 		.option("--yes", "do not ask before; what must be seen on real legs is asked all the same");
 };
 

@@ -14,7 +14,8 @@ const POWERED_MS = 500;
 const CUT_WITHIN_MS = 250;
 const JOINT_DEGREES = 3;
 const NEUTRAL: LegAngles = { coxa: 0, femur: 0, tibia: 90 };
-const TRIM_DEGREES_MAX = 20;
+/** Of one joint, at a time and in all. */
+export const TRIM_DEGREES_MAX = 20;
 const SLOW_STRIDE_MM = 20;
 const SLOW_PACE_RATIO = 0.25;
 const STRIDE_MM = 40;
@@ -110,13 +111,15 @@ function* neutral(run: StepRun): Script {
 	yield* run.armed({ kind: "bench", legs: ALL_LEGS });
 	yield* run.aim(aimsAt(NEUTRAL));
 	const trimDegrees = new Array<number>(ALL_LEGS.length * JOINT_NAMES.length).fill(0);
+	let before = "";
 	for (;;) {
-		const { trim, yes } = yield* run.asked("Hips straight out, thighs level, shins upright? Trim a joint, or say yes to keep what is set", "trims");
+		const { trim, yes } = yield* run.asked(`${before}Hips straight out, thighs level, shins upright? Trim a joint, or say yes to keep what is set`, "trims");
 		if (trim === undefined) {
 			if (yes !== true) run.fail("the person did not keep the trims");
 			break;
 		}
 		const aim = trimmed(run, trim);
+		before = aim === undefined ? `${trim.joint} of leg ${trim.leg} cannot be trimmed by ${trim.degrees} degrees. ` : "";
 		if (aim === undefined) continue;
 		trimDegrees[(trim.leg - 1) * JOINT_NAMES.length + JOINT_NAMES.indexOf(trim.joint)] = trim.degrees;
 		yield* run.aim([aim]);

@@ -10,12 +10,11 @@ import { type RobotPlan, withTrims } from "../../firmware-bridge/body/plan.ts";
 import type { RobotDriver } from "../../firmware-bridge/drivers/driver.ts";
 import { JOINT_COUNT } from "../../firmware-bridge/words.ts";
 import type { ActuatorLoop } from "./loop.ts";
-import { SCRIPTS } from "./rehearsal-scripts.ts";
+import { SCRIPTS, TRIM_DEGREES_MAX } from "./rehearsal-scripts.ts";
 import { type Answer, type Question, type StepEnd, StepRun } from "./step-run.ts";
 
 const REHEARSAL_SCHEMA = "orion.robot-rehearsal/1";
 const RECORDS_MAX = 500;
-const TRIM_DEGREES_MAX = 20;
 
 export type RehearsalRecord = KeptRehearsal["records"][number];
 

@@ -138,6 +138,12 @@ export const rehearsalHere = async (folder: string, policy: string): Promise<{ r
 	return { upTo: newest === undefined ? 0 : rehearsedUpTo(records, { ...newest, ...digests }), newest };
 };
 
+/** The robot with the trims that stand on disk. Faults: as readPlan. */
+export const planHere = async (folder: string, policy: string): Promise<RobotPlan> => {
+	const { trimDegrees } = await readRehearsal({ read: (name) => readText(join(folder, name)) }, () => undefined);
+	return withTrims(await readPlan(policy), trimDegrees);
+};
+
 /** Turns at fixed times; what came too late is left out, never caught up with. */
 const turnEvery = (turn: () => void): (() => void) => {
 	const beganMs = performance.now();
