@@ -1,6 +1,7 @@
 // Connects `orion robot walk`, `turn`, `pose` and `sit` with `--node` to a lease of the mesh: opened when it begins, renewed with what is wanted, given back at its end.
 import { OrionError } from "../../contracts/errors.ts";
 import type { MoverHeard } from "../../core/service/motion-leases.ts";
+import type { GaitName } from "../../firmware-bridge/body/plan.ts";
 import { askToSit, type Hold, hold } from "./holder.ts";
 import type { MeshClient } from "./mesh-client.ts";
 import { type BodyAsked, type Held, pause, type Stride, type Walker, walkByKeys, walkFor } from "./robot.ts";
@@ -16,6 +17,11 @@ const NO_STRIDE: Stride = { xMm: 0, yMm: 0, turnDegrees: 0 };
 /** A robot says at its next pulse that it took a lease. */
 const TAKEN_WITHIN_MS = 1_500;
 
+interface WayAsked {
+	readonly bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS;
+	readonly gait?: GaitName;
+}
+
 class MeshWalker implements Walker {
 	readonly #client: MeshClient;
 	readonly #mesh: string;
@@ -23,13 +29,15 @@ class MeshWalker implements Walker {
 	readonly #holder: string;
 	#hold: Hold | undefined;
 	#openedAtMs = 0;
-	readonly #bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS;
+	readonly #bounds: WayAsked["bounds"];
+	readonly #gait: GaitName;
 	#wanted: { readonly stride: Stride; readonly body?: BodyAsked } | undefined;
 	#isLost = false;
 	hasMoved = false;
 
-	constructor(client: MeshClient, mesh: string, node: string, holder: string, bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS) {
+	constructor(client: MeshClient, mesh: string, node: string, holder: string, { bounds, gait = "tripod" }: WayAsked) {
 		this.#bounds = bounds;
+		this.#gait = gait;
 		this.#client = client;
 		this.#mesh = mesh;
 		this.#node = node;
@@ -41,7 +49,7 @@ class MeshWalker implements Walker {
 		this.#wanted = { stride, ...(body === undefined ? {} : { body }) };
 		if (this.#hold === undefined) {
 			const asked = { node: this.#node, holder: this.#holder, purpose: "move", ttlMs: TTL_MS, bounds: this.#bounds } as const;
-			const opened = await hold(this.#client, this.#mesh, asked, () => ({ gait: "tripod", ...this.#wanted }));
+			const opened = await hold(this.#client, this.#mesh, asked, () => ({ gait: this.#gait, ...this.#wanted }));
 			this.#hold = opened;
 			this.#openedAtMs = performance.now();
 			void opened.over.then((how) => (this.#isLost ||= how === "lost"));
@@ -71,14 +79,14 @@ class MeshWalker implements Walker {
 	}
 }
 
-const walkerOf = async (session: Session, client: MeshClient, node: string, bounds: typeof WALK_BOUNDS | typeof POSE_BOUNDS): Promise<MeshWalker> => {
+const walkerOf = async (session: Session, client: MeshClient, node: string, way: WayAsked): Promise<MeshWalker> => {
 	const { mesh } = await client.get<{ readonly mesh: string }>("/state/now");
-	return new MeshWalker(client, mesh, node, session.host.user, bounds);
+	return new MeshWalker(client, mesh, node, session.host.user, way);
 };
 
 /** As long as the longest way between two poses takes; whether it is there, its pose says. */
 export const poseNode = async (session: Session, node: string, body: BodyAsked): Promise<number> => {
-	const walker = await walkerOf(session, await session.mesh(), node, POSE_BOUNDS);
+	const walker = await walkerOf(session, await session.mesh(), node, { bounds: POSE_BOUNDS });
 	try {
 		await walkFor(session, walker, NO_STRIDE, POSE_SECONDS * 1_000, body);
 	} finally {
@@ -90,9 +98,14 @@ export const poseNode = async (session: Session, node: string, body: BodyAsked):
 };
 
 /** `forSeconds` absent: while a key is held. */
-export const walkNode = async (session: Session, node: string, stride: Stride, forSeconds: number | undefined): Promise<number> => {
+export const walkNode = async (
+	session: Session,
+	node: string,
+	{ stride, gait }: { readonly stride: Stride; readonly gait: GaitName },
+	forSeconds: number | undefined,
+): Promise<number> => {
 	const client = await session.mesh();
-	const walker = await walkerOf(session, client, node, WALK_BOUNDS);
+	const walker = await walkerOf(session, client, node, { bounds: WALK_BOUNDS, gait });
 	const stop = (): Promise<unknown> => client.post("/stop", { node, by: session.host.user, via: "cli" });
 	try {
 		if (forSeconds === undefined) return await walkByKeys(session, walker, stop);

@@ -170,6 +170,11 @@ export const registerRobot = (program: Command, host: Host, onExit: (code: numbe
 			async (session, options: WalkOptions) => (await import("./robot.ts")).walkRobot(session, what, options),
 		)
 			.option("--node <node>", "a robot of the mesh instead of this machine's: by a lease that core vouches for")
+			.addOption(
+				new Option("--gait <gait>", "tripod: three legs at a time; ripple: one after the other, slower and steadier")
+					.choices(["tripod", "ripple"])
+					.default("tripod"),
+			)
 			.option("--for <seconds>", "without keys: for this long, at most 600", parseSeconds)
 			.option(what === "walk" ? "--back" : "--right", what === "walk" ? "backwards" : "to the right");
 	for (const verb of ["stop", "cut", "resume"] as const)

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { OrionError } from "../../contracts/errors.ts";
 import type { LeaseRenew } from "../../contracts/gen/types.ts";
+import type { GaitName } from "../../firmware-bridge/body/plan.ts";
 import type { RobotState } from "../robot/words.ts";
 import { dataFolder } from "../roles/data-folder.ts";
 import { RobotLine } from "./robot-line.ts";
@@ -131,12 +132,14 @@ export class Hold implements Walker {
 	readonly #line: RobotLine;
 	readonly #holder: string;
 	readonly #bounds: Bounds;
+	readonly #gait: GaitName;
 	#id = randomBytes(8).toString("hex");
 	#state: RobotState;
 
-	constructor(line: RobotLine, holder: string, state: RobotState, bounds: Bounds = WALK_BOUNDS) {
+	constructor(line: RobotLine, holder: string, state: RobotState, bounds: Bounds = WALK_BOUNDS, gait: GaitName = "tripod") {
 		this.#line = line;
 		this.#bounds = bounds;
+		this.#gait = gait;
 		this.#holder = holder;
 		this.#state = state;
 	}
@@ -148,7 +151,7 @@ export class Hold implements Walker {
 	async renew(stride: Stride, body: BodyAsked = {}): Promise<Held> {
 		const { armEpoch, tick } = this.#state;
 		const lease = { verb: "lease", id: this.#id, holder: this.#holder, armEpoch, tick, ttlMs: TTL_MS };
-		this.#state = await this.#line.ask({ ...lease, stride, body, ...this.#bounds });
+		this.#state = await this.#line.ask({ ...lease, gait: this.#gait, stride, body, ...this.#bounds });
 		return heldOf(this.#state);
 	}
 
@@ -215,6 +218,7 @@ export interface WalkOptions {
 	readonly for?: number;
 	readonly back?: boolean;
 	readonly right?: boolean;
+	readonly gait: GaitName;
 	/** By a lease of the mesh. */
 	readonly node?: string;
 }
@@ -225,9 +229,10 @@ const strideOf = (what: "walk" | "turn", { back, right }: WalkOptions): Stride =
 		: { xMm: 0, yMm: 0, turnDegrees: right === true ? -TURN_DEGREES : TURN_DEGREES };
 
 export const walkRobot = async (session: Session, what: "walk" | "turn", options: WalkOptions): Promise<number> => {
-	if (options.node !== undefined) return (await import("./robot-mesh.ts")).walkNode(session, options.node, strideOf(what, options), options.for);
+	if (options.node !== undefined)
+		return (await import("./robot-mesh.ts")).walkNode(session, options.node, { stride: strideOf(what, options), gait: options.gait }, options.for);
 	return withRobot(session, async (line) => {
-		const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }));
+		const hold = new Hold(line, session.host.user, await line.ask({ verb: "status" }), WALK_BOUNDS, options.gait);
 		if (options.for === undefined) return walkByKeys(session, hold, () => line.ask({ verb: "stop" }));
 		await walkFor(session, hold, strideOf(what, options), options.for * 1_000);
 		sayState(session, hold.state);
