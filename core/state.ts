@@ -8,7 +8,7 @@ import type { CorrelationRule, Level, Policy, Severity } from "./policy.ts";
 export type { Approval, ChatFacts, LevelAsk } from "./approvals/questions.ts";
 
 /** Raised whenever a snapshot of before could not be read any more. */
-export const STATE_SCHEMA = 3;
+export const STATE_SCHEMA = 4;
 
 export interface EngineClock {
 	/** Engine time: milliseconds that the mesh has run, never backwards. Timers use this. */

@@ -61,7 +61,8 @@ const readSpent = (text: string | undefined): Spent => {
 			value.used !== null
 		) {
 			const { schema: _schema, ...spent } = value;
-			return spent as Spent;
+			// Written before uses were counted for ever: those that stand there are all that are known.
+			return { total: value.used, ...spent } as Spent;
 		}
 	} catch {
 		// Falls through to the one error below.
@@ -250,6 +251,7 @@ export class Alone {
 			args: { ...args },
 			outcome: outcome.phase,
 			left,
+			uses: spent.total[row] ?? 1,
 			...(outcome.detail === undefined || outcome.detail === "" ? {} : { detail: outcome.detail.slice(0, 2_000) }),
 		});
 	}

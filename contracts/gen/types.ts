@@ -386,6 +386,15 @@ left: {
 [k: string]: number
 }
 /**
+ * how often the node had used each row, ever, as far as core knew when it granted this; absent: none of them is counted
+ */
+counted?: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+/**
  * why it is granted anew
  */
 why: ("first" | "reconciled" | "time" | "policy")
@@ -428,6 +437,10 @@ detail?: string
  * uses that are left of this row
  */
 left: number
+/**
+ * how often this node used this row, ever, this time included; absent: once more than was known
+ */
+uses?: number
 }
 
 /**
@@ -1516,6 +1529,15 @@ validMs: number
  * uses that are left, by row
  */
 left: {
+/**
+ * uses
+ */
+[k: string]: number
+}
+/**
+ * how often the node had used each row, ever, as far as core knew when it granted this; absent: none of them is counted
+ */
+counted?: {
 /**
  * uses
  */

@@ -15,7 +15,18 @@ const VALID_MS = 7 * 24 * 3_600_000;
 const RECONCILIATIONS_MAX = 50;
 const RECORDS_MAX = 1_000;
 
-const fresh: Allowance = { number: 0, reconciled: 0, left: {}, counter: 0, validMs: VALID_MS, usedMs: {}, acted: [], refused: [] };
+const fresh: Allowance = {
+	number: 0,
+	reconciled: 0,
+	left: {},
+	countedThen: {},
+	counter: 0,
+	validMs: VALID_MS,
+	usedMs: {},
+	counted: {},
+	acted: [],
+	refused: [],
+};
 
 const isCounted = (state: EngineState, withinMs: number) => (ms: number) => state.clock.engineMs - ms < withinMs;
 
@@ -38,7 +49,7 @@ const grant = (state: EngineState, node: string, before: Allowance, why: Granted
 		draft(
 			PART,
 			"dev.orion.allowance.granted.v1",
-			{ node, number: before.number + 1, counter, reconciled, validMs: VALID_MS, left: { ...left }, why },
+			{ node, number: before.number + 1, counter, reconciled, validMs: VALID_MS, left: { ...left }, counted: { ...before.counted }, why },
 			undefined,
 			node,
 		),
@@ -101,10 +112,19 @@ const change = (state: EngineState, source: string, by: (before: Allowance) => A
 	return node === undefined ? state : { ...state, allowances: put(state.allowances, node, by(rowOf(state.allowances, node) ?? fresh)) };
 };
 
+/** Of a use that a dying node could not tell, the next one tells; more than that no row allows. */
+const UNTOLD_MAX = 1_000;
+
 /** Uses that no longer count are forgotten with the next one. */
-const used = (state: EngineState, before: Allowance, row: string): Allowance["usedMs"] => {
+const used = (state: EngineState, before: Allowance, { row, uses }: RecordTypes["dev.orion.alone.acted.v1"]): Pick<Allowance, "usedMs" | "counted"> => {
 	const withinMs = state.policy?.alone?.find(({ id }) => id === row)?.withinMs ?? VALID_MS;
-	return { ...before.usedMs, [row]: [...(rowOf(before.usedMs, row) ?? []).filter(isCounted(state, withinMs)), state.clock.engineMs] };
+	const known = rowOf(before.counted, row) ?? 0;
+	const told = Math.max(known, uses ?? known + 1);
+	const times = new Array<number>(Math.min(UNTOLD_MAX, Math.max(1, told - known))).fill(state.clock.engineMs);
+	return {
+		usedMs: { ...before.usedMs, [row]: [...(rowOf(before.usedMs, row) ?? []).filter(isCounted(state, withinMs)), ...times] },
+		counted: { ...before.counted, [row]: told },
+	};
 };
 
 export const foldAllowances = (state: EngineState, { envelope, position }: Recorded): EngineState => {
@@ -112,16 +132,16 @@ export const foldAllowances = (state: EngineState, { envelope, position }: Recor
 		case "dev.orion.alone.acted.v1":
 			return change(state, envelope.source, (before) => ({
 				...before,
-				usedMs: used(state, before, envelope.data.row),
+				...used(state, before, envelope.data),
 				acted: [...before.acted, position].slice(-RECORDS_MAX),
 			}));
 		case "dev.orion.alone.refused.v1":
 			return change(state, envelope.source, (before) => ({ ...before, refused: [...before.refused, position].slice(-RECORDS_MAX) }));
 		case "dev.orion.allowance.granted.v1": {
-			const { node, number, reconciled, left, counter, validMs } = envelope.data;
+			const { node, number, reconciled, left, counted: countedThen = {}, counter, validMs } = envelope.data;
 			const before = rowOf(state.allowances, node) ?? fresh;
 			const bundlePosition = envelope.causeposition ?? position;
-			return { ...state, bundlePosition, allowances: put(state.allowances, node, { ...before, number, reconciled, left, counter, validMs }) };
+			return { ...state, bundlePosition, allowances: put(state.allowances, node, { ...before, number, reconciled, left, countedThen, counter, validMs }) };
 		}
 		case "dev.orion.reconciliation.made.v1": {
 			const { data } = envelope;

@@ -113,8 +113,8 @@ export class Rounds {
 		const { level, policy, policyHash, allowances, bundlePosition } = state();
 		if (policy === null || bundlePosition === 0) return;
 		const rows = (policy.alone ?? []).map(({ id, on, action, with: args, says }) => ({ id, on, action, with: { ...args }, says }));
-		const grants = Object.entries(allowances).flatMap(([node, { number, counter, reconciled, validMs, left }]) =>
-			number === 0 ? [] : [{ node, number, counter, reconciled, validMs, left: { ...left } }],
+		const grants = Object.entries(allowances).flatMap(([node, { number, counter, reconciled, validMs, left, countedThen }]) =>
+			number === 0 ? [] : [{ node, number, counter, reconciled, validMs, left: { ...left }, counted: { ...countedThen } }],
 		);
 		const bundle: CoreBundle = { v: 1, mesh, coreTerm: { ...term }, version: bundlePosition, policyHash, level, rows, grants };
 		const text = JSON.stringify(bundle);

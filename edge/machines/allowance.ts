@@ -20,6 +20,8 @@ export interface Spent {
 	/** Number of the grant that these uses count against; 0: none yet. */
 	readonly grant: number;
 	readonly used: Readonly<Record<string, number>>;
+	/** Uses of each row, ever: by it core says which of them it has counted. */
+	readonly total: Readonly<Record<string, number>>;
 	/** Time that this node was alone under this grant, over all its starts, milliseconds. */
 	readonly aloneMs: number;
 	/** What was done and not done since the node heard core last. */
@@ -28,7 +30,7 @@ export interface Spent {
 	readonly sinceMs: number;
 }
 
-export const nothingSpent: Spent = { grant: 0, used: {}, aloneMs: 0, acted: 0, refused: 0, sinceMs: 0 };
+export const nothingSpent: Spent = { grant: 0, used: {}, total: {}, aloneMs: 0, acted: 0, refused: 0, sinceMs: 0 };
 
 const LEVELS: readonly Level[] = ["N0", "N2", "N3"];
 export const lowerLevel = (one: Level, other: Level | undefined): Level => (other !== undefined && LEVELS.indexOf(other) < LEVELS.indexOf(one) ? other : one);
@@ -37,8 +39,22 @@ export type Adopted =
 	| { readonly kind: "adopted"; readonly known: Known; readonly spent: Spent }
 	| { readonly kind: "ignored"; readonly why: "other-mesh" | "older" };
 
+const usesOf = (table: Readonly<Record<string, number>>, row: string): number => (Object.hasOwn(table, row) ? (table[row] ?? 0) : 0);
+
+const rowsOf = (one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>): readonly string[] => [
+	...new Set([...Object.keys(one), ...Object.keys(other)]),
+];
+
+/** Uses that core did not know when it granted: what is left there is left without them. */
+const uncounted = (total: Spent["total"], counted: Spent["total"]): Spent["used"] =>
+	Object.fromEntries(Object.entries(total).flatMap(([row, uses]) => (uses > usesOf(counted, row) ? [[row, uses - usesOf(counted, row)]] : [])));
+
+/** A card that was put back has forgotten uses that core knows. */
+const atLeast = (total: Spent["total"], counted: Spent["total"]): Spent["total"] =>
+	Object.fromEntries(rowsOf(total, counted).map((row) => [row, Math.max(usesOf(total, row), usesOf(counted, row))]));
+
 /**
- * A verified bundle. A grant with a higher number begins anew, except for uses that core cannot have counted yet: those are carried over.
+ * A verified bundle. A grant with a higher number begins anew, except for uses that core had not counted when it gave it: those are carried over.
  * Nothing older than what is known is taken, whoever sends it again.
  */
 export const adoptBundle = (known: Known | undefined, spent: Spent, bundle: CoreBundle, mesh: string, node: string): Adopted => {
@@ -47,8 +63,10 @@ export const adoptBundle = (known: Known | undefined, spent: Spent, bundle: Core
 	const grant = bundle.grants.find((each) => each.node === node);
 	const next: Known = { version: bundle.version, level: bundle.level, rows: bundle.rows, ...(grant === undefined ? {} : { grant }) };
 	if (grant === undefined || grant.number <= spent.grant) return { kind: "adopted", known: next, spent };
-	const counted = grant.reconciled >= spent.grant;
-	return { kind: "adopted", known: next, spent: { ...spent, grant: grant.number, used: counted ? {} : spent.used, aloneMs: counted ? 0 : spent.aloneMs } };
+	const { counted = {} } = grant;
+	const aloneMs = grant.reconciled >= spent.grant ? 0 : spent.aloneMs;
+	const total = atLeast(spent.total, counted);
+	return { kind: "adopted", known: next, spent: { ...spent, grant: grant.number, used: uncounted(spent.total, counted), total, aloneMs } };
 };
 
 export interface AloneView {
@@ -78,8 +96,6 @@ const filled = (template: Readonly<Record<string, string>>, facts: Facts): Reado
 		Object.entries(template).map(([name, text]) => [name, text.replace(/\{(\w+)\}/g, (whole, field: string) => String(facts[field] ?? whole))]),
 	);
 
-const usesOf = (table: Readonly<Record<string, number>>, row: string): number => (Object.hasOwn(table, row) ? (table[row] ?? 0) : 0);
-
 /** The first reason that forbids it, from what no grant could change to what this one leaves. */
 const forbidden = ({ level, grant }: Known, spent: Spent, view: AloneView, row: Row): AloneReason | undefined => {
 	if (view.safety === "stopped") return "stopped";
@@ -102,7 +118,8 @@ export const judgeAlone = (known: Known | undefined, spent: Spent, view: AloneVi
 	const reason = forbidden(known, spent, view, row);
 	if (reason !== undefined) return { kind: "refuse", ...what, reason };
 	const uses = usesOf(spent.used, row.id) + 1;
-	const next: Spent = { ...spent, used: { ...spent.used, [row.id]: uses }, acted: spent.acted + 1 };
+	const total = { ...spent.total, [row.id]: usesOf(spent.total, row.id) + 1 };
+	const next: Spent = { ...spent, used: { ...spent.used, [row.id]: uses }, total, acted: spent.acted + 1 };
 	return { kind: "act", ...what, spent: next, left: Math.max(0, usesOf(known.grant?.left ?? {}, row.id) - uses) };
 };
 

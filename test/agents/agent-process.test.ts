@@ -213,7 +213,7 @@ describe("nobody there", () => {
 		await configure({ url: "mqtt://127.0.0.1:1" });
 		const { signer } = mesh;
 		const row = { id: "restart", on: "dev.orion.process.down.v1", action: "process.restart", with: { service: "{service}" }, says: "again" };
-		const grant = { node: "pi-1", number: 1, counter: 1, reconciled: 0, validMs: 604_800_000, left: { restart: 1 } };
+		const grant = { node: "pi-1", number: 1, counter: 1, reconciled: 0, validMs: 604_800_000, left: { restart: 1 }, counted: {} };
 		const coreTerm = { counter: 3, keyId: signer.keyId };
 		const bundle = { v: 1, mesh: "mesh-1", coreTerm, version: 7, policyHash: POLICY, level: "N2", rows: [row], grants: [grant] };
 		await writeFile(join(folder, "bundle.json"), signer.sign("orion-policy+jws", bundle));

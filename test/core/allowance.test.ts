@@ -41,6 +41,39 @@ describe("allowance", () => {
 		expect(rig.state.reconciliations).toHaveLength(1);
 	});
 
+	test("HARM-176 a grant says which uses are counted in it, also one that a dying node could not tell, and none twice", () => {
+		const rig = new EngineRig();
+		const one = (uses: number) =>
+			rig.feed("/nodes/pi-1", "dev.orion.alone.acted.v1", {
+				grant: 1,
+				row: ROW,
+				action: "process.restart",
+				args: { service: "web" },
+				outcome: "done",
+				left: 0,
+				uses,
+			});
+		expect(grants(rig).at(-1)).toMatchObject({ counted: {} });
+		// The first was done and never told.
+		one(2);
+		ended(rig, 1, 1);
+		expect(grants(rig).at(-1)).toMatchObject({ left: { [ROW]: 0 }, counted: { [ROW]: 2 } });
+		// A card that was put back begins to count at a lower number: each time is one use, and what was counted stays.
+		rig.tick(DAY_MS + 1);
+		expect(rig.state.allowances["pi-1"]?.left).toEqual({ [ROW]: 2 });
+		one(1);
+		ended(rig, 2, 1);
+		expect(grants(rig).at(-1)).toMatchObject({ left: { [ROW]: 1 }, counted: { [ROW]: 2 } });
+	});
+
+	test("HARM-176 what comes after a grant was given is not said to be counted in it", () => {
+		const rig = new EngineRig();
+		acted(rig, 1, 1);
+		ended(rig, 1, 1);
+		acted(rig, 1, 0);
+		expect(rig.state.allowances["pi-1"]).toMatchObject({ left: { [ROW]: 1 }, countedThen: { [ROW]: 1 }, counted: { [ROW]: 2 } });
+	});
+
 	test("coming and going gives nothing back: after two uses nothing is left until a day is over", () => {
 		const rig = new EngineRig();
 		for (let n = 0; n < 5; n++) {

@@ -2,7 +2,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { CoreBundle, NodePulse } from "../../contracts/gen/types.ts";
-import { type AloneView, adoptBundle, judgeAlone, type Known, lowerLevel, nothingSpent, passAlone, type Spent } from "../../edge/machines/allowance.ts";
+import {
+	type AloneView,
+	adoptBundle,
+	endAlone,
+	judgeAlone,
+	type Known,
+	lowerLevel,
+	nothingSpent,
+	passAlone,
+	type Spent,
+} from "../../edge/machines/allowance.ts";
 import { BUNDLE, GRANT, ROW } from "./granted.ts";
 
 const DOWN = { type: ROW.on, facts: { service: "web" } };
@@ -61,14 +71,35 @@ describe("the machine", () => {
 		expect(adoptBundle(bundle, spent, { ...BUNDLE, version: 11, mesh: "other" }, "m", "pi-1")).toEqual({ kind: "ignored", why: "other-mesh" });
 	});
 
-	test("a newer grant begins anew only if core has counted what was used under the one before", () => {
+	test("a newer grant begins anew except for uses that core had not counted when it gave it", () => {
 		const start = known();
 		const used = judgeAlone(start.known, start.spent, VIEW, DOWN);
 		if (used.kind !== "act") throw new Error(used.kind);
-		const next = (reconciled: number) =>
-			adoptBundle(start.known, used.spent, { ...BUNDLE, version: 11, grants: [{ ...GRANT, number: 2, reconciled }] }, "m", "pi-1");
-		expect(next(0)).toMatchObject({ spent: { grant: 2, used: { restart: 1 } } });
-		expect(next(1)).toMatchObject({ spent: { grant: 2, used: {} } });
+		const next = (counted: number) =>
+			adoptBundle(
+				start.known,
+				used.spent,
+				{ ...BUNDLE, version: 11, grants: [{ ...GRANT, number: 2, reconciled: 1, counted: { restart: counted } }] },
+				"m",
+				"pi-1",
+			);
+		expect(next(0)).toMatchObject({ spent: { grant: 2, used: { restart: 1 }, total: { restart: 1 } } });
+		expect(next(1)).toMatchObject({ spent: { grant: 2, used: {}, total: { restart: 1 } } });
+		// A card that was put back has forgotten what core knows: it counts on from there.
+		expect(next(7)).toMatchObject({ spent: { grant: 2, used: {}, total: { restart: 7 } } });
+	});
+
+	test("HARM-176 cut off again before the grant came that counts its first use: the second one is not given back", () => {
+		const start = known();
+		const first = judgeAlone(start.known, start.spent, VIEW, DOWN);
+		if (first.kind !== "act") throw new Error(first.kind);
+		// Back, and accounted for: the grant with one use less is on its way, and the link is gone again.
+		const onItsWay: CoreBundle = { ...BUNDLE, version: 11, grants: [{ ...GRANT, number: 2, reconciled: 1, left: { restart: 1 }, counted: { restart: 1 } }] };
+		const second = judgeAlone(start.known, endAlone(first.spent), VIEW, DOWN);
+		if (second.kind !== "act") throw new Error(second.kind);
+		const late = adoptBundle(start.known, second.spent, onItsWay, "m", "pi-1");
+		if (late.kind !== "adopted") throw new Error(late.why);
+		expect(judgeAlone(late.known, late.spent, VIEW, DOWN)).toMatchObject({ kind: "refuse", reason: "spent" });
 	});
 
 	test("the same grant in a newer bundle gives nothing back", () => {
@@ -84,21 +115,21 @@ describe("the machine", () => {
 		expect(lowerLevel("N2", undefined)).toBe("N2");
 	});
 
-	test("property: whatever happens in whatever order, no more is done than grants allow", () => {
+	test("HARM-176 property: whatever is known when, and whatever arrives in whatever order, no more is done than the row allows", () => {
 		const step = fc.oneof(
-			fc.constant({ kind: "down" as const }),
-			fc.record({ kind: fc.constant("bundle" as const), raise: fc.boolean(), reconciled: fc.boolean() }),
+			{ weight: 3, arbitrary: fc.constant({ kind: "down" as const }) },
+			fc.record({ kind: fc.constant("told" as const), all: fc.boolean() }),
+			fc.constant({ kind: "granted" as const }),
+			fc.record({ kind: fc.constant("arrives" as const), which: fc.nat({ max: 20 }) }),
 			fc.record({ kind: fc.constant("safety" as const), safety: fc.constantFrom("alone" as const, "working" as const, "stopped" as const) }),
 		);
+		const USES = 2;
 		fc.assert(
 			fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
 				let { known: bundle, spent } = known();
 				let safety: NodePulse["safety"] = "alone";
-				let version = 10;
-				let number = 1;
-				let reconciled = 0;
-				let allowed = 2;
-				let done = 0;
+				let [version, number, done, toldTo] = [10, 1, 0, 0];
+				const made: CoreBundle[] = [];
 				for (const each of steps) {
 					if (each.kind === "safety") safety = each.safety;
 					else if (each.kind === "down") {
@@ -106,20 +137,24 @@ describe("the machine", () => {
 						if (verdict.kind !== "act") continue;
 						done += 1;
 						spent = verdict.spent;
-					} else {
+					} else if (each.kind === "told") toldTo = each.all ? done : Math.min(done, toldTo + 1);
+					else if (each.kind === "granted") {
 						version += 1;
-						if (each.raise) number += 1;
-						// Core has counted what was done under all grants before this one, or not yet.
-						if (each.reconciled) reconciled = spent.grant;
-						const adopted = adoptBundle(bundle, spent, { ...BUNDLE, version, grants: [{ ...GRANT, number, reconciled }] }, "m", "pi-1");
-						if (adopted.kind !== "adopted") throw new Error(adopted.why);
-						if (adopted.spent.grant > spent.grant && Object.keys(adopted.spent.used).length === 0) allowed = done + 2;
-						({ known: bundle, spent } = adopted);
+						number += 1;
+						made.push({
+							...BUNDLE,
+							version,
+							grants: [{ ...GRANT, number, reconciled: number - 1, left: { restart: USES - toldTo }, counted: { restart: toldTo } }],
+						});
+					} else if (each.kind === "arrives") {
+						const one = made[each.which % Math.max(1, made.length)];
+						const adopted = one === undefined ? undefined : adoptBundle(bundle, spent, one, "m", "pi-1");
+						if (adopted?.kind === "adopted") ({ known: bundle, spent } = adopted);
 					}
-					expect(done).toBeLessThanOrEqual(allowed);
+					expect(done).toBeLessThanOrEqual(USES);
 				}
 			}),
-			{ numRuns: 300 },
+			{ numRuns: 2_000 },
 		);
 	});
 });
