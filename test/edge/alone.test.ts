@@ -269,6 +269,11 @@ describe("the node", () => {
 			await alone.bundle(await world.signed({ version: 11 + times }));
 		}
 		expect(world.runs.length).toBe(2);
+		// Told as uses of the grant that it kept, from the first on: core accounts by that number.
+		expect(world.said.filter(({ type }) => type === "dev.orion.alone.acted.v1").map(({ data }) => [data["grant"], data["uses"]])).toEqual([
+			[1, 1],
+			[1, 2],
+		]);
 		await alone.stop();
 	});
 
