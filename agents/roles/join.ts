@@ -13,7 +13,7 @@ import { makeRequest, pinOf } from "./mesh-ca.ts";
 import { CLIENT_FILE, CORE_SERVER_NAME, NODE_FILE, NODE_FILES } from "./node-certificate.ts";
 
 const CHAIN_MAX = 4;
-const TOKEN = /^([A-Za-z0-9_-]{43})\.([a-z0-9-]{1,32})\.([A-Za-z0-9_-]{32})$/;
+const TOKEN = /^(?:orion\.)?([A-Za-z0-9_-]{43})\.([a-z0-9-]{1,32})\.([A-Za-z0-9_-]{32})$/;
 
 interface Token {
 	readonly pin: string;

@@ -9,7 +9,8 @@ import { type MeshCa, openMeshCa } from "./mesh-ca.ts";
 import type { OpenRegister } from "./node-register.ts";
 
 /** The token as a person carries it: whom to believe, who it is for, and the secret. */
-const sayToken = (pin: string, node: string, secret: string): string => `${pin}.${node}.${secret}`;
+/** Begins with a letter, whatever the pin is: a word that begins with a dash is an option to every command line. */
+const sayToken = (pin: string, node: string, secret: string): string => `orion.${pin}.${node}.${secret}`;
 
 export const shownAddress = (address: string, port: number): string => `${address.includes(":") ? `[${address}]` : address}:${port}`;
 
