@@ -1,4 +1,4 @@
-// The shape of every state machine here: a function of state and input that returns the next state and effects as data.
+// The shape of a state machine: a function of state and input that returns the next state and effects as data.
 
 export interface Step<S, E> {
 	readonly state: S;

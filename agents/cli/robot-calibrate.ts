@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OrionError } from "../../contracts/errors.ts";
-import { FLOOR_NEEDS, LAST_STEP } from "../../edge/machines/rehearsal.ts";
+import { FLOOR_NEEDS, LAST_STEP, TRIMS_SET_BY } from "../../edge/machines/rehearsal.ts";
 import { JOINT_NAMES } from "../../firmware-bridge/body/plan.ts";
 import { wordsOf } from "../robot/rehearsal-steps.ts";
 import type { Answer, Question } from "../robot/step-run.ts";
@@ -34,7 +34,6 @@ export interface CalibrateOptions {
 
 const SCHEMA = "orion.robot-calibrate/1";
 const READY_WITHIN_MS = 20_000;
-const TRIMS_STEP = 6;
 const TTL_MS = 600;
 const RENEW_EVERY_MS = 100;
 const KEY_HELD_MS = 700;
@@ -157,7 +156,7 @@ class Held {
 
 	/** Hold-to-move for a person at a terminal; the command itself for whoever said yes beforehand. */
 	get #isByKey(): boolean {
-		return this.#options.yes !== true && this.#session.host.keys !== undefined && this.#step > 1 && this.#step !== 3;
+		return this.#options.yes !== true && this.#session.host.keys !== undefined && wordsOf(this.#step).hasPower;
 	}
 
 	async #once(): Promise<void> {
@@ -316,9 +315,9 @@ export const calibrateRobot = async (session: Session, options: CalibrateOptions
 		await session.waiting(() => "waiting for the robot", actuator.ready(READY_WITHIN_MS));
 		const { line, state } = await greeted(folder, said);
 		const step = options.step ?? Math.min(LAST_STEP, state.rehearsal.upTo + 1);
-		if (trims.length > 0 && step !== TRIMS_STEP) {
+		if (trims.length > 0 && step !== TRIMS_SET_BY) {
 			line.close();
-			throw new OrionError("USAGE", { detail: `--trim and --points belong to step ${TRIMS_STEP}; this is step ${step}` });
+			throw new OrionError("USAGE", { detail: `--trim and --points belong to step ${TRIMS_SET_BY}; this is step ${step}` });
 		}
 		session.note(
 			`${state.board} ${state.driver.firmware ?? ""}${state.simulated ? ", simulated" : ""}: ${state.rehearsal.upTo} of ${LAST_STEP} steps are passed`,

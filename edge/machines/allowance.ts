@@ -41,17 +41,15 @@ export type Adopted =
 
 const usesOf = (table: Readonly<Record<string, number>>, row: string): number => (Object.hasOwn(table, row) ? (table[row] ?? 0) : 0);
 
-const rowsOf = (one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>): readonly string[] => [
-	...new Set([...Object.keys(one), ...Object.keys(other)]),
-];
-
 /** Uses that core did not know when it granted: what is left there is left without them. */
 const uncounted = (total: Spent["total"], counted: Spent["total"]): Spent["used"] =>
 	Object.fromEntries(Object.entries(total).flatMap(([row, uses]) => (uses > usesOf(counted, row) ? [[row, uses - usesOf(counted, row)]] : [])));
 
 /** A card that was put back has forgotten uses that core knows. */
-const atLeast = (total: Spent["total"], counted: Spent["total"]): Spent["total"] =>
-	Object.fromEntries(rowsOf(total, counted).map((row) => [row, Math.max(usesOf(total, row), usesOf(counted, row))]));
+const atLeast = (total: Spent["total"], counted: Spent["total"]): Spent["total"] => ({
+	...total,
+	...Object.fromEntries(Object.entries(counted).map(([row, uses]) => [row, Math.max(uses, usesOf(total, row))])),
+});
 
 /**
  * A verified bundle. A grant with a higher number begins anew, except for uses that core had not counted when it gave it: those are carried over.

@@ -6,7 +6,7 @@ export const LAST_STEP = 10;
 /** Walking on the floor needs every step up to this one. */
 export const FLOOR_NEEDS = 9;
 /** The step that sets the trims; it and what comes after it depend on them. */
-const TRIMS_SET_BY = 6;
+export const TRIMS_SET_BY = 6;
 
 /** What a result was found with. Any of it changed, and what depends on it was never rehearsed. */
 export interface RehearsedWith {

@@ -1,4 +1,5 @@
 // What a node that moves things is in its safe-stop: its kinds, what can be said to it, what follows, and when a target may be written at all.
+import type { Step } from "../../contracts/machine.ts";
 import type { Instant } from "../../contracts/time.ts";
 import type { Cause, Causes } from "./safe-stop-rules.ts";
 
@@ -60,10 +61,7 @@ export type MoverEffect =
 	| { readonly kind: "keep-armed" | "enable" | "freeze" | "settle" | "disable" | "keep-off" }
 	| { readonly kind: "refused"; readonly reason: MoverRefusal; readonly detail: string };
 
-export interface MoverStep {
-	readonly state: Mover;
-	readonly effects: readonly MoverEffect[];
-}
+export type MoverStep = Step<Mover, MoverEffect>;
 
 const ENERGISED: readonly MoverKind[] = ["rising", "armed", "moving", "hold", "settling", "calibrating"];
 /** From here a stop leads away; elsewhere it is stopped, or stopping, already. */

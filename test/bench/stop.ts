@@ -1,4 +1,4 @@
-// Measures how long a stop and a cut take to reach the servos, over the broker and by the socket at the node, with a stuck disk and twenty clients that never read.
+// Measures how long a stop takes to end the walk and a cut to switch outputs off, over the broker and by the socket at the node, with a stuck disk and twenty clients that never read.
 import { mkdtempSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -115,12 +115,8 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 	const legs = new Legs({ plan, leaseMs: BUSY_MS, freezeMs: BUSY_MS, now });
 	/** When the newest walk ended: what is written after it is the way down. */
 	let walkedUntilMs = 0;
-	let lastBefore = 0;
 	const note: Note = (event, facts = {}) => {
-		if (event === "robot" && facts["state"] !== "moving") {
-			walkedUntilMs = performance.now();
-			lastBefore = legs.lastPoseMs;
-		}
+		if (event === "robot" && facts["state"] !== "moving") walkedUntilMs = performance.now();
 	};
 	const actuator = await openActuator({ folder, plan, driver: legs, rules: MOVER_RULES, note });
 	const kept = new NodeFolder();
@@ -209,7 +205,8 @@ export const stopFigures = async (say: (line: string) => void): Promise<readonly
 			else void local(verb);
 			await until("stopped", () => walkedUntilMs > beganMs && (verb === "stop" || legs.disabledMs > beganMs));
 			clearInterval(renewing);
-			found.push(verb === "stop" ? Math.max(0, lastBefore - beganMs) : legs.disabledMs - beganMs);
+			// No target of the walk is written later than it ended; the last one may have been written before the order was given.
+			found.push((verb === "stop" ? walkedUntilMs : legs.disabledMs) - beganMs);
 			await local("release");
 		}
 		say(`${verb}.${way}: ${ROUNDS} rounds`);

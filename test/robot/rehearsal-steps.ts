@@ -166,3 +166,14 @@ export const laterSteps = (where: Where): void => {
 		}
 	});
 };
+
+/** `rig`: with real legs, as far as it knows, and the first step passed. */
+export const onlyNamedLegs = async (rig: RehearsalRig): Promise<void> => {
+	await rig.step(2);
+	expect(rig.watched.poses.length).toBeGreaterThan(40);
+	expect(rig.watched.poses.every(({ pulsesUs }) => pulsesUs.every((pulseUs) => pulseUs === 0))).toBe(true);
+	await rig.step(3);
+	await rig.step(4);
+	const legs = new Set(rig.watched.poses.flatMap(({ pulsesUs }) => pulsesUs.flatMap((pulseUs, at) => (pulseUs === 0 ? [] : [Math.floor(at / 3) + 1]))));
+	expect([...legs]).toEqual([1]);
+};

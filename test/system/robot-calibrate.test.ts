@@ -110,6 +110,33 @@ test("HARM-143 HARM-151 real legs: nobody at the robot, nothing confirmed; recor
 	}
 });
 
+test("HARM-149 after a question what moves is held by a key again: a yes alone leads no further leg", { timeout: WITHIN_MS }, async () => {
+	mkdirSync(join(data, "agent"), { recursive: true });
+	const file = join(data, "agent", "robot-rehearsal.json");
+	const asked: string[] = [];
+	let ended: { readonly code: number } | undefined;
+	// A turn that the machine lost is asked about, too; only the question after a leg is the one that is meant.
+	for (let tries = 0; tries < TRIES && !asked.some((question) => question.startsWith("Did each joint")); tries++) {
+		writeFileSync(file, JSON.stringify(rehearsedFile(planOf("fnk0052"), { simulated: true }, 6)));
+		let isHeld = true;
+		ended = await runHere(["robot", "calibrate", "--data", data, "--twin", "--step", "7"], {
+			inIsTty: true,
+			keys: (onKey) => {
+				const pressing = setInterval(() => isHeld && onKey("w"), 50);
+				return () => clearInterval(pressing);
+			},
+			askLine: async (question) => {
+				asked.push(question);
+				if (question.startsWith("Did each joint of leg 1")) isHeld = false;
+				return /Type (\S+): $/.exec(question)?.[1] ?? "yes";
+			},
+		});
+	}
+	expect(ended?.code).toBe(1);
+	expect(records().at(-1)).toMatchObject({ step: 7, outcome: "aborted", said: "nobody held it any more" });
+	expect(asked.filter((question) => question.startsWith("Did each joint"))).toHaveLength(1);
+});
+
 test("RUN-58 HARM-149 a person at a terminal: asked before, asked after; a step with power lasts while a key is held, and Ctrl-C ends it", {
 	timeout: WITHIN_MS,
 }, async () => {
