@@ -62,6 +62,18 @@ const typesOf = async (schemas) => {
 	return `${HEADER}${parts.join("\n")}\n/** What is recorded in the log, by CloudEvents type. */\nexport interface RecordTypes {\n${map}\n}\n\n/** Every contract, by name. */\nexport interface Contracts {\n${names}\n}\n`;
 };
 
+/** Ajv's count of characters, replaced by ours. */
+const OUR_LENGTH = {
+	name: "text-length",
+	setup: (builder) => {
+		builder.onResolve({ filter: /^ajv\/dist\/runtime\/ucs2length$/ }, () => ({ path: "text-length", namespace: "ours" }));
+		builder.onLoad({ filter: /.*/, namespace: "ours" }, () => ({
+			contents: 'export { textLength as default } from "./contracts/text-length.ts";',
+			resolveDir: root,
+		}));
+	},
+};
+
 const validatorsOf = async (schemas) => {
 	const ajv = new Ajv2020.default({
 		code: { source: true, esm: true, lines: false },
@@ -80,6 +92,7 @@ const validatorsOf = async (schemas) => {
 	// Ajv's ESM output still calls require() for its runtime; bundling makes the file stand alone.
 	const bundled = await build({
 		stdin: { contents: source, resolveDir: root, loader: "js" },
+		plugins: [OUR_LENGTH],
 		bundle: true,
 		format: "esm",
 		platform: "neutral",

@@ -187,15 +187,20 @@ export class Dedup {
 	}
 }
 
-/** One text a key. An id may be any text, so the kind stands in front. */
-const keyText = (key: EntryKey): string =>
-	key.kind === "lane" ? `lane\n${key.source}\n${key.session}\n${key.lane}\n${key.seq}` : `id\n${key.source}\n${key.id}`;
+interface StagedKey {
+	readonly key: EntryKey;
+	readonly digest: number;
+}
+
+/** One text a key of a source and kind. An id as it is: its hash is made once, and it is looked up again where all ids are. */
+const keyText = (key: EntryKey): string => (key.kind === "lane" ? `${key.session}\n${key.lane}\n${key.seq}` : key.id);
 
 /** What a group of records that is not durable yet would add; thrown away when it could not be stored. */
 export class StagedDedup {
 	readonly #dedup: Dedup;
 	readonly #nowMs: number;
-	readonly #staged = new Map<string, { readonly key: EntryKey; readonly digest: number }>();
+	/** By source. */
+	readonly #staged = { lane: new Map<string, Map<string, StagedKey>>(), id: new Map<string, Map<string, StagedKey>>() };
 
 	constructor(dedup: Dedup, nowMs: number) {
 		this.#dedup = dedup;
@@ -205,15 +210,20 @@ export class StagedDedup {
 	/** Judges, and remembers what is new. */
 	judge(key: EntryKey, digest: number): Judged {
 		const text = keyText(key);
-		const staged = this.#staged.get(text);
+		const ofKind = this.#staged[key.kind];
+		const ofSource = ofKind.get(key.source);
+		const staged = ofSource?.get(text);
 		if (staged !== undefined) return staged.digest === digest ? "duplicate" : "fork";
 		const judged = this.#dedup.judge(key, digest, this.#nowMs);
-		if (judged === "new") this.#staged.set(text, { key, digest });
+		if (judged !== "new") return judged;
+		if (ofSource === undefined) ofKind.set(key.source, new Map([[text, { key, digest }]]));
+		else ofSource.set(text, { key, digest });
 		return judged;
 	}
 
 	/** The group is durable. */
 	apply(): void {
-		for (const { key, digest } of this.#staged.values()) this.#dedup.add(key, digest, this.#nowMs);
+		for (const ofKind of [this.#staged.lane, this.#staged.id])
+			for (const ofSource of ofKind.values()) for (const { key, digest } of ofSource.values()) this.#dedup.add(key, digest, this.#nowMs);
 	}
 }

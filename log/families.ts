@@ -26,13 +26,24 @@ const BY_NAME: Readonly<Record<string, string>> = {
 
 export const FAMILY_STREAMS: readonly string[] = [...new Set([...Object.values(FAMILIES), ...Object.values(BY_NAME)])].map((family) => `orion:${family}`);
 
-const TYPE = /"type":"dev\.orion\.([a-z]+)\.([a-z]+)\.v\d+"/g;
-const DECODER = new TextDecoder("latin1");
+const KEY = '"type"';
+const TYPE = /^\s*:\s*"dev\.orion\.([a-z]+)\.([a-z]+)\.v\d+"/;
+/** No type of ours is longer. */
+const TYPE_LENGTH_MAX = 96;
+
+/** Without reading all of it, if the word stands there once; latin1, because only ASCII is looked for. */
+const onlyType = (bytes: Uint8Array): readonly [string, string] | undefined => {
+	const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+	const at = text.indexOf(KEY);
+	// A key can be written with escapes, and then the one that is seen is another one's.
+	if (at < 0 || text.indexOf(KEY, at + KEY.length) >= 0 || text.includes("\\u")) return undefined;
+	const [, family, what] = TYPE.exec(text.slice(at + KEY.length, at + KEY.length + TYPE_LENGTH_MAX)) ?? [];
+	return family === undefined || what === undefined ? undefined : [family, what];
+};
 
 const typeParts = (bytes: Uint8Array): readonly [string, string] | undefined => {
-	const found = [...DECODER.decode(bytes).matchAll(TYPE)];
-	const only = found[0];
-	if (found.length === 1 && only?.[1] !== undefined && only[2] !== undefined) return [only[1], only[2]];
+	const only = onlyType(bytes);
+	if (only !== undefined) return only;
 	// What a message carries may hold the same words: then it is read as a whole.
 	try {
 		const value: unknown = JSON.parse(new TextDecoder().decode(bytes));

@@ -3,6 +3,7 @@ import { contentDigest } from "./crc32c.ts";
 import { type Dedup, StagedDedup } from "./dedup.ts";
 import { FRAME_HEADER_BYTES, frameBytes, putFrame } from "./frame.ts";
 import type { AppendOutcome, Entry, StoredRecord } from "./port.ts";
+import { INDEX_EVERY_BYTES } from "./segment.ts";
 
 export interface WaitingBatch {
 	readonly entries: readonly Entry[];
@@ -18,10 +19,21 @@ export interface Group {
 	/** The frames of all that is new, one behind the other; views of it are the records. */
 	readonly frames: Uint8Array;
 	readonly records: readonly StoredRecord[];
-	/** Where each batch begins: position, and offset in the frames. */
+	/** Where batches begin, one in so many bytes: position, and offset in the frames. */
 	readonly starts: readonly { readonly position: number; readonly offset: number }[];
 	/** What becomes known when the group is durable. */
 	readonly staged: StagedDedup;
+}
+
+/** A class, because object literals as many as these went on being made in a shape that V8 had given up, and each look at one of them then moved it over. */
+class Framed implements StoredRecord {
+	readonly position: number;
+	readonly bytes: Uint8Array;
+
+	constructor(position: number, bytes: Uint8Array) {
+		this.position = position;
+		this.bytes = bytes;
+	}
 }
 
 const judgeEntry = (entry: Entry, staged: StagedDedup): "new" | "duplicate" | "fork" =>
@@ -55,11 +67,15 @@ const framed = (fresh: readonly (readonly Uint8Array[])[], next: number, totalBy
 	const starts: { readonly position: number; readonly offset: number }[] = [];
 	let position = next;
 	let offset = 0;
+	let nextStart = 0;
 	for (const batch of fresh) {
-		if (batch.length > 0) starts.push({ position, offset });
+		if (batch.length > 0 && offset >= nextStart) {
+			starts.push({ position, offset });
+			nextStart = offset + INDEX_EVERY_BYTES;
+		}
 		for (const [index, bytes] of batch.entries()) {
 			const end = putFrame(frames, offset, position, batch.length - 1 - index, bytes);
-			records.push({ position, bytes: frames.subarray(offset + FRAME_HEADER_BYTES, end) });
+			records.push(new Framed(position, frames.subarray(offset + FRAME_HEADER_BYTES, end)));
 			offset = end;
 			position += 1;
 		}

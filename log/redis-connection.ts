@@ -64,9 +64,18 @@ export const mapOf = (answer: RedisAnswer | undefined): ReadonlyMap<string, Redi
 const argumentOf = (argument: RedisArgument): string | Buffer =>
 	typeof argument === "string" ? argument : Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
 
+/**
+ * The library has a class that extends String, and with that V8 keeps the methods of all strings of the process in a dictionary: each `text.startsWith` is
+ * a search from then on, for whoever judges messages too. To go through the names of a String object makes it put them in order again.
+ */
+const orderStringMethods = (): void => {
+	for (const _ in Object("")) break;
+};
+
 const openLibrary = async ({ url, ca, answerWithinMs }: RedisOptions): Promise<Redis> => {
 	// 28 MB that only those carry who have a Redis.
 	const { Redis: Library } = await import("ioredis");
+	orderStringMethods();
 	return new Library(url, {
 		lazyConnect: true,
 		protocol: 2,

@@ -4,10 +4,13 @@ import type { Position, StoredRecord } from "./port.ts";
 import type { RedisCommand } from "./redis-connection.ts";
 import { FIELD, LOG_STREAM, MARK, type Place } from "./redis-place.ts";
 
+const LENGTH_BYTES = 4;
+
 /**
  * KEYS: the stream, the mark, the family streams. ARGV: up to where the stream reaches, whether it is to be made, the mesh, the first position, how many
- * records a family stream keeps, for each record the number of its family among KEYS (one character, `0`: none), and the records.
- * Answers 1, or 0 when something else is there: then nothing was written. A command for each record costs the thread that also answers nodes four times as much.
+ * records a family stream keeps, for each record the number of its family among KEYS (one character, `0`: none), and the records, each behind its length
+ * in four bytes. Answers 1, or 0 when something else is there: then nothing was written. A command or an argument for each record costs the thread that
+ * also answers nodes several times as much.
  */
 const SCRIPT = `
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
@@ -17,12 +20,16 @@ if last then
   if not position or tonumber(position) > upTo then return 0 end
 end
 if ARGV[2] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[2], 'mesh', ARGV[3], 'position', string.format('%.0f', from + #ARGV - 7))
-for index = 1, #ARGV - 6 do
+redis.call('HSET', KEYS[2], 'mesh', ARGV[3], 'position', string.format('%.0f', from + #ARGV[6] - 1))
+local at = 1
+for index = 1, #ARGV[6] do
   local id = string.format('%.0f-0', from + index - 1)
-  redis.call('XADD', KEYS[1], id, '${FIELD}', ARGV[index + 6])
+  local bytes = struct.unpack('>I4', ARGV[7], at)
+  local record = string.sub(ARGV[7], at + 4, at + 3 + bytes)
+  at = at + 4 + bytes
+  redis.call('XADD', KEYS[1], id, '${FIELD}', record)
   local family = string.byte(ARGV[6], index) - 48
-  if family > 0 then redis.call('XADD', KEYS[family + 2], 'MAXLEN', '~', ARGV[5], id, '${FIELD}', ARGV[index + 6]) end
+  if family > 0 then redis.call('XADD', KEYS[family + 2], 'MAXLEN', '~', ARGV[5], id, '${FIELD}', record) end
 end
 return 1
 `;
@@ -40,6 +47,18 @@ export const unbroken = (page: readonly StoredRecord[]): readonly StoredRecord[]
 	return end === -1 ? page : page.slice(0, end);
 };
 
+/** The records, each behind its length in four bytes. */
+const packed = (page: readonly StoredRecord[]): Uint8Array => {
+	const all = Buffer.allocUnsafe(page.reduce((sum, { bytes }) => sum + LENGTH_BYTES + bytes.length, 0));
+	let at = 0;
+	for (const { bytes } of page) {
+		at = all.writeUInt32BE(bytes.length, at);
+		all.set(bytes, at);
+		at += bytes.length;
+	}
+	return all;
+};
+
 /** `page`: unbroken, and not empty. */
 export const pageCommand = (page: readonly StoredRecord[], place: Place, { mesh, familyRecordsMax }: PageOptions): RedisCommand => {
 	const streams: string[] = [];
@@ -53,5 +72,5 @@ export const pageCommand = (page: readonly StoredRecord[], place: Place, { mesh,
 	const keys = [LOG_STREAM, MARK, ...streams];
 	const from = page[0]?.position ?? 0;
 	const head = [String(place.upTo), place.isNew ? "1" : "0", mesh, String(from), String(familyRecordsMax), families];
-	return ["eval", SCRIPT, String(keys.length), ...keys, ...head, ...page.map(({ bytes }) => bytes)];
+	return ["eval", SCRIPT, String(keys.length), ...keys, ...head, packed(page)];
 };

@@ -9,7 +9,7 @@ import type { HostClock } from "./world.ts";
 
 /** Inputs within this of a clock record need no other: engine time is that exact. */
 const TICK_EVERY_MS = 100;
-const NEWEST_MAX = 16_384;
+const NEWEST_COUNT = 4_096;
 
 export interface Incoming {
 	readonly envelope: Envelope;
@@ -44,21 +44,20 @@ export const coreEnvelope = <T extends RecordType>(mesh: string, wallMs: number,
 	return { specversion: "1.0", id: uuidv7(), source, type, ...named, time: at, mesh, recordedtime: at, data } as unknown as Envelope;
 };
 
-/** The parsed newest records, so that what was parsed at the door is not parsed again by the engine. */
+/** The parsed newest records, so that what was parsed at the door is not parsed again by who keeps up. Few: what is kept through a flood is copied by each collection of garbage. */
 class Newest {
-	readonly #envelopes = new Map<number, Envelope>();
+	readonly #envelopes = new Array<Envelope | undefined>(NEWEST_COUNT).fill(undefined);
+	readonly #positions = new Float64Array(NEWEST_COUNT);
 
 	put(position: number, envelope: Envelope): void {
-		this.#envelopes.set(position, envelope);
-		if (this.#envelopes.size <= NEWEST_MAX * 2) return;
-		// Dropped in bulk: deleting the oldest key of a Map one by one halves its speed.
-		const keep = [...this.#envelopes].slice(-NEWEST_MAX);
-		this.#envelopes.clear();
-		for (const [kept, value] of keep) this.#envelopes.set(kept, value);
+		const place = position % NEWEST_COUNT;
+		this.#envelopes[place] = envelope;
+		this.#positions[place] = position;
 	}
 
 	get(position: number): Envelope | undefined {
-		return this.#envelopes.get(position);
+		const place = position % NEWEST_COUNT;
+		return this.#positions[place] === position ? this.#envelopes[place] : undefined;
 	}
 }
 

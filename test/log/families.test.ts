@@ -1,4 +1,4 @@
-// Shows into which stream of Redis a record goes beside the one with everything: by its type alone, whatever words it carries (LOSS-20).
+// Shows into which stream of Redis a record goes beside the one with everything: by its type alone, whatever words it carries (LOSS-20, LOSS-61).
 import { expect, test } from "vitest";
 import { FAMILY_STREAMS, familyStream } from "../../log/families.ts";
 
@@ -28,4 +28,14 @@ test("what a message carries does not decide", () => {
 	expect(streamOf("dev.orion.clock.tick.v1", { text: '"type":"dev.orion.incident.opened.v1"' })).toBeUndefined();
 	expect(streamOf("dev.orion.alert.firing.v1", { type: "dev.orion.incident.opened.v1" })).toBe("orion:events");
 	expect(familyStream(new TextEncoder().encode("no json"))).toBeUndefined();
+});
+
+test.each([
+	["with a space behind its colon", '{"type": "dev.orion.alert.firing.v1","data":{"type":"dev.orion.incident.opened.v1"}}'],
+	["with its own key written in escapes", '{"\\u0074ype":"dev.orion.alert.firing.v1","data":{"type":"dev.orion.incident.opened.v1"}}'],
+	["written twice: the last one counts", '{"type":"dev.orion.incident.opened.v1","type":"dev.orion.alert.firing.v1"}'],
+	["behind what it carries", '{"data":{"type":"dev.orion.incident.opened.v1"},"type":"dev.orion.alert.firing.v1"}'],
+	["after spaces and line breaks", '{ "type" :\n"dev.orion.alert.firing.v1" }'],
+])("nobody puts an alert among the incidents: %s", (_, text) => {
+	expect(familyStream(new TextEncoder().encode(text))).toBe("orion:events");
 });
