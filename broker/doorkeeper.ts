@@ -38,7 +38,9 @@ export class Doorkeeper implements Door {
 	readonly #check: Deadline;
 	readonly #checks = new Turnstile(CHECKS_AT_ONCE, CHECKS_WAITING_MAX);
 	readonly #guesses = new Guesses();
-	readonly #working = new Set<Promise<unknown>>();
+	/** What is on its way to the disk, and who waits for the end of it. */
+	#working = 0;
+	#idle: () => void = nothing;
 	/** Both by node, and only nodes with a password come here. */
 	readonly #newest = new Map<string, StateMark>();
 	readonly #allowances = new Map<string, Allowance>();
@@ -143,16 +145,16 @@ export class Doorkeeper implements Door {
 	 * followed up, because the message is on disk and its repeat will be a duplicate.
 	 */
 	#keep<K>(identity: Identity, work: Promise<K>, answer: (answer: Answer) => void, after: (kept: K) => Answer): void {
-		const working = work.then(after);
-		this.#working.add(working);
-		const done = (): void => {
-			this.#working.delete(working);
-		};
-		working.then(done, done);
+		this.#working += 1;
 		// Orders to stop reach a node by its safety connection: a disk that is down does not take that away. Its node says again what was not answered.
 		const late: Answer = { kind: identity.kind === "safety" ? "unanswered" : "cut" };
-		this.#hook.race(working, (outcome) => answer(typeof outcome === "object" ? outcome.value : late));
+		this.#hook.race(work.then(after), (outcome) => answer(typeof outcome === "object" ? outcome.value : late), this.#ended);
 	}
+
+	readonly #ended = (): void => {
+		this.#working -= 1;
+		if (this.#working === 0) this.#idle();
+	};
 
 	#afterAccept(identity: Identity, message: Publication, judged: Stored, kept: Kept): Answer {
 		const { envelope } = judged;
@@ -226,8 +228,12 @@ export class Doorkeeper implements Door {
 
 	/** Waits a while for what is on its way to the disk. */
 	async settle(): Promise<void> {
+		if (this.#working === 0) return;
+		const idle = new Promise<void>((resolve) => {
+			this.#idle = resolve;
+		});
 		await new Promise<void>((resolve) => {
-			new Deadline(CLOSE_WAITS_MS, this.#now).race(Promise.allSettled([...this.#working]), () => resolve());
+			new Deadline(CLOSE_WAITS_MS, this.#now).race(idle, () => resolve());
 		});
 	}
 }

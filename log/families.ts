@@ -54,10 +54,26 @@ const typeParts = (bytes: Uint8Array): readonly [string, string] | undefined => 
 	}
 };
 
-/** The name of its stream; undefined for what only `orion:log` has: clock records, policies, starts. */
-export const familyStream = (record: Uint8Array): string | undefined => {
+const streamOf = ([family, what]: readonly [string, string]): string | undefined => {
+	const stream = BY_NAME[`${family}.${what}`] ?? (Object.hasOwn(FAMILIES, family) ? FAMILIES[family] : undefined);
+	return stream === undefined ? undefined : `orion:${stream}`;
+};
+
+/** By type, as far as they were asked for: there are as many as contracts. */
+const STREAMS = new Map<string, string | undefined>();
+const STREAMS_MAX = 512;
+
+const streamOfType = (type: string): string | undefined => {
+	if (STREAMS.has(type)) return STREAMS.get(type);
+	const [, , family = "", what = ""] = type.split(".");
+	const stream = streamOf([family, what]);
+	if (STREAMS.size < STREAMS_MAX) STREAMS.set(type, stream);
+	return stream;
+};
+
+/** The name of its stream; undefined for what only `orion:log` has: clock records, policies, starts. `type`: what it is, if that is known. */
+export const familyStream = (record: Uint8Array, type?: string): string | undefined => {
+	if (type !== undefined) return streamOfType(type);
 	const parts = typeParts(record);
-	if (parts === undefined) return undefined;
-	const family = BY_NAME[parts.join(".")] ?? (Object.hasOwn(FAMILIES, parts[0]) ? FAMILIES[parts[0]] : undefined);
-	return family === undefined ? undefined : `orion:${family}`;
+	return parts === undefined ? undefined : streamOf(parts);
 };

@@ -29,10 +29,12 @@ export interface Group {
 class Framed implements StoredRecord {
 	readonly position: number;
 	readonly bytes: Uint8Array;
+	readonly type: string | undefined;
 
-	constructor(position: number, bytes: Uint8Array) {
+	constructor(position: number, bytes: Uint8Array, type: string | undefined) {
 		this.position = position;
 		this.bytes = bytes;
+		this.type = type;
 	}
 }
 
@@ -42,15 +44,15 @@ const judgeEntry = (entry: Entry, staged: StagedDedup): "new" | "duplicate" | "f
 /** Positions begin at `next`; nothing is remembered until the group is durable. */
 export const judgeGroup = (batches: readonly WaitingBatch[], next: number, dedup: Dedup, nowMs: number): Group => {
 	const staged = new StagedDedup(dedup, nowMs);
-	const fresh: (readonly Uint8Array[])[] = [];
+	const fresh: (readonly Entry[])[] = [];
 	let position = next;
 	let totalBytes = 0;
 	const outcomes = batches.map(({ entries }) => {
-		const stored: Uint8Array[] = [];
+		const stored: Entry[] = [];
 		const answers = entries.map((entry): AppendOutcome => {
 			const judged = judgeEntry(entry, staged);
 			if (judged !== "new") return { kind: judged };
-			stored.push(entry.bytes);
+			stored.push(entry);
 			totalBytes += frameBytes(entry.bytes);
 			position += 1;
 			return { kind: "stored", position: position - 1 };
@@ -61,7 +63,7 @@ export const judgeGroup = (batches: readonly WaitingBatch[], next: number, dedup
 	return { batches, outcomes, staged, ...framed(fresh, next, totalBytes) };
 };
 
-const framed = (fresh: readonly (readonly Uint8Array[])[], next: number, totalBytes: number): Pick<Group, "frames" | "records" | "starts"> => {
+const framed = (fresh: readonly (readonly Entry[])[], next: number, totalBytes: number): Pick<Group, "frames" | "records" | "starts"> => {
 	const frames = Buffer.allocUnsafeSlow(totalBytes);
 	const records: StoredRecord[] = [];
 	const starts: { readonly position: number; readonly offset: number }[] = [];
@@ -73,9 +75,11 @@ const framed = (fresh: readonly (readonly Uint8Array[])[], next: number, totalBy
 			starts.push({ position, offset });
 			nextStart = offset + INDEX_EVERY_BYTES;
 		}
-		for (const [index, bytes] of batch.entries()) {
-			const end = putFrame(frames, offset, position, batch.length - 1 - index, bytes);
-			records.push(new Framed(position, frames.subarray(offset + FRAME_HEADER_BYTES, end)));
+		let left = batch.length;
+		for (const { bytes, type } of batch) {
+			left -= 1;
+			const end = putFrame(frames, offset, position, left, bytes);
+			records.push(new Framed(position, frames.subarray(offset + FRAME_HEADER_BYTES, end), type));
 			offset = end;
 			position += 1;
 		}

@@ -2,7 +2,7 @@
 import type { StoredRecord } from "./port.ts";
 
 /** Records that were let go before the list is cut. */
-const SPENT_MAX = 4_096;
+const SPENT_MAX = 1_024;
 
 export class NewestRecords {
 	readonly #bytesMax: number;

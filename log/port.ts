@@ -15,11 +15,15 @@ export interface Entry {
 	readonly key?: EntryKey;
 	/** What is compared under the same key (default: bytes): the message as it came, before core stamped it. */
 	readonly identity?: Uint8Array;
+	/** What kind of record it is, for readers that keep up. */
+	readonly type?: string;
 }
 
 export interface StoredRecord {
 	readonly position: Position;
 	readonly bytes: Uint8Array;
+	/** As whoever appended it said; of what comes from disk nobody knows, and it stands in the bytes. */
+	readonly type?: string | undefined;
 }
 
 export type AppendOutcome =

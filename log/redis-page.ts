@@ -1,6 +1,6 @@
 // Decides how a page of records goes into a Redis: one command for all of it, carried out there only behind what this mesh wrote last.
 import { familyStream } from "./families.ts";
-import type { Position, StoredRecord } from "./port.ts";
+import type { StoredRecord } from "./port.ts";
 import type { RedisCommand } from "./redis-connection.ts";
 import { FIELD, LOG_STREAM, MARK, type Place } from "./redis-place.ts";
 
@@ -62,13 +62,13 @@ const packed = (page: readonly StoredRecord[]): Uint8Array => {
 /** `page`: unbroken, and not empty. */
 export const pageCommand = (page: readonly StoredRecord[], place: Place, { mesh, familyRecordsMax }: PageOptions): RedisCommand => {
 	const streams: string[] = [];
-	const familyOf = (position: Position, bytes: Uint8Array): string => {
-		const family = familyRecordsMax > 0 ? familyStream(bytes) : undefined;
+	const familyOf = ({ position, bytes, type }: StoredRecord): string => {
+		const family = familyRecordsMax > 0 ? familyStream(bytes, type) : undefined;
 		if (family === undefined || position <= (place.families.get(family) ?? 0)) return "0";
 		if (!streams.includes(family)) streams.push(family);
 		return String.fromCharCode(49 + streams.indexOf(family));
 	};
-	const families = page.map(({ position, bytes }) => familyOf(position, bytes)).join("");
+	const families = page.map(familyOf).join("");
 	const keys = [LOG_STREAM, MARK, ...streams];
 	const from = page[0]?.position ?? 0;
 	const head = [String(place.upTo), place.isNew ? "1" : "0", mesh, String(from), String(familyRecordsMax), families];

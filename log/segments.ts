@@ -19,7 +19,8 @@ import { removeIfThere, replaceKeeping } from "./whole-file.ts";
 export type { RecordLoss, SegmentsLog, SegmentsOptions } from "./segment-options.ts";
 
 const SEGMENT_BYTES_MAX = 16_777_216;
-const MEMORY_BYTES_MAX = 4_194_304;
+/** Who keeps up reads from here. More of it outlives collections of garbage and is copied by them, for readers that are far behind anyway. */
+const MEMORY_BYTES_MAX = 1_048_576;
 /** What one write takes at most, so that the first of many that wait is not told later than it must. */
 const GROUP_BYTES_MAX = 1_048_576;
 

@@ -131,8 +131,9 @@ export class CoreIntake {
 	/** Fields that no contract names are kept, and said once per source and type: a newer sender, or a misspelling. */
 	#reportSurplus(envelope: Envelope): void {
 		const fields = unknownFields(envelope);
+		if (fields.length === 0) return;
 		const key = `${envelope.source} ${envelope.type}`;
-		if (fields.length === 0 || this.#surplus.has(key) || this.#surplus.size >= SURPLUS_MAX) return;
+		if (this.#surplus.has(key) || this.#surplus.size >= SURPLUS_MAX) return;
 		this.#surplus.add(key);
 		this.#told.notice(
 			`surplus ${key}`,

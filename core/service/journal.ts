@@ -9,7 +9,7 @@ import type { HostClock } from "./world.ts";
 
 /** Inputs within this of a clock record need no other: engine time is that exact. */
 const TICK_EVERY_MS = 100;
-const NEWEST_COUNT = 4_096;
+const NEWEST_COUNT = 1_024;
 
 export interface Incoming {
 	readonly envelope: Envelope;
@@ -85,21 +85,10 @@ class LogJournal implements Journal {
 		return this.#bytesAppended;
 	}
 
-	async append(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> {
+	append(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> {
 		const { clock } = this.#options;
-		const ticks = clock.now() - this.#tickedMs >= TICK_EVERY_MS ? [this.#tickEnvelope()] : [];
-		const at = this.#wallText();
-		const entries = inputs.map(({ envelope, bytes, key }): Entry => {
-			if (bytes === undefined) return { bytes: encodeEnvelope(envelope) };
-			(envelope as { recordedtime?: string }).recordedtime = at;
-			const end = bytes.lastIndexOf(CLOSING_BRACE);
-			// What makes a message the same message: as it came, without what may stand around it.
-			const identity = bytes.subarray(0, end + 1);
-			return key === undefined ? { bytes: stamped(bytes, end, at), identity } : { bytes: stamped(bytes, end, at), identity, key };
-		});
-		const envelopes = [...ticks, ...inputs.map((input) => input.envelope)];
-		const outcomes = await this.#store(envelopes, [...ticks.map((tick) => ({ bytes: encodeEnvelope(tick) })), ...entries]);
-		return outcomes.slice(ticks.length);
+		if (clock.now() - this.#tickedMs < TICK_EVERY_MS) return this.#store(inputs);
+		return this.#store([{ envelope: this.#tickEnvelope() }, ...inputs]).then((outcomes) => outcomes.slice(1));
 	}
 
 	async note<T extends RecordType>(source: string, type: T, data: RecordTypes[T], subject?: string): Promise<number> {
@@ -110,15 +99,11 @@ class LogJournal implements Journal {
 	}
 
 	async appendOutputs(outputs: readonly Envelope[]): Promise<void> {
-		await this.#store(
-			outputs,
-			outputs.map((output) => ({ bytes: encodeEnvelope(output) })),
-		);
+		await this.#store(outputs.map((envelope) => ({ envelope })));
 	}
 
 	async tick(): Promise<void> {
-		const tick = this.#tickEnvelope();
-		await this.#store([tick], [{ bytes: encodeEnvelope(tick) }]);
+		await this.#store([{ envelope: this.#tickEnvelope() }]);
 	}
 
 	async read(from: number, recordsMax: number): Promise<readonly LogRecord[]> {
@@ -147,15 +132,21 @@ class LogJournal implements Journal {
 		return coreEnvelope(mesh, clock.wall(), "/core/clock", "dev.orion.clock.tick.v1", data);
 	}
 
-	async #store(envelopes: readonly Envelope[], entries: readonly Entry[]): Promise<readonly AppendOutcome[]> {
+	async #store(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> {
+		const at = this.#wallText();
+		const entries = inputs.map((input) => entryOf(input, at));
 		for (const entry of entries) this.#bytesAppended += entry.bytes.byteLength;
-		const outcomes = await this.#options.log.append(entries).catch((error: unknown) => {
+		let outcomes: readonly AppendOutcome[];
+		try {
+			outcomes = await this.#options.log.append(entries);
+		} catch (error) {
 			// The clock record, if there was one, is not in the log: the next append brings another.
 			this.#tickedMs = Number.NEGATIVE_INFINITY;
 			throw error;
-		});
+		}
 		for (let index = 0; index < outcomes.length; index += 1) {
-			const [outcome, envelope] = [outcomes[index], envelopes[index]];
+			const outcome = outcomes[index];
+			const envelope = inputs[index]?.envelope;
 			if (outcome?.kind !== "stored" || envelope === undefined) continue;
 			this.#newest.put(outcome.position, envelope);
 			this.#options.onStored?.(outcome.position, envelope);
@@ -186,6 +177,18 @@ export const parseStored = (bytes: Uint8Array): Envelope => JSON.parse(DECODER.d
 
 const STAMP_START = ',"recordedtime":"';
 const STAMP_BYTES = STAMP_START.length + "2026-01-01T00:00:00.000Z".length + '"}'.length;
+
+/** Core's own record, or a message as it came with the time of the append in it. */
+const entryOf = ({ envelope, bytes, key }: Incoming, at: string): Entry => {
+	const { type } = envelope;
+	if (bytes === undefined) return { bytes: encodeEnvelope(envelope), type };
+	(envelope as { recordedtime?: string }).recordedtime = at;
+	const end = bytes.lastIndexOf(CLOSING_BRACE);
+	// What makes a message the same message: as it came, without what may stand around it.
+	const identity = bytes.subarray(0, end + 1);
+	const record = stamped(bytes, end, at);
+	return key === undefined ? { bytes: record, type, identity } : { bytes: record, type, identity, key };
+};
 
 /** Puts the time of the append into a message without writing the rest of it anew: the last of two equal names wins in JSON. `end`: of its last brace. */
 const stamped = (bytes: Uint8Array, end: number, at: string): Uint8Array => {

@@ -134,6 +134,45 @@ describe("the deadline", () => {
 			vi.useRealTimers();
 		}
 	});
+	test("thousands at a time that end in any order: each is told once, in time or late, and each end is known", async () => {
+		vi.useFakeTimers();
+		try {
+			const deadline = new Deadline(100, () => performance.now());
+			const told: unknown[][] = [];
+			let ended = 0;
+			const finish: (() => void)[] = [];
+			for (let number = 0; number < 5_000; number += 1) {
+				const work = new Promise<number>((resolve) => {
+					finish.push(() => resolve(number));
+				});
+				told.push([]);
+				deadline.race(
+					work,
+					(outcome) => told[number]?.push(outcome),
+					() => {
+						ended += 1;
+					},
+				);
+				// One in three ends soon, out of order: what is left in between is passed over and grows around.
+				if (number % 3 === 0 || number < 100) finish[number - (number % 7 === 0 || number < 100 ? 0 : 3)]?.();
+				// The oldest are gone before there are too many for their places.
+				if (number === 200) await vi.advanceTimersByTimeAsync(0);
+			}
+			await vi.advanceTimersByTimeAsync(0);
+			const inTime = told.filter((outcomes) => outcomes.length === 1).length;
+			expect(inTime).toBeGreaterThan(1_000);
+			expect(ended).toBe(inTime);
+			await vi.advanceTimersByTimeAsync(101);
+			expect(told.every((outcomes) => outcomes.length === 1)).toBe(true);
+			expect(told.flat().filter((outcome) => outcome === "late")).toHaveLength(5_000 - inTime);
+			for (const end of finish) end();
+			await vi.advanceTimersByTimeAsync(0);
+			expect([ended, told.flat().length]).toEqual([5_000, 5_000]);
+			expect(told.flatMap(([outcome], number) => (outcome === "late" || (outcome as { value: number }).value === number ? [] : [number]))).toEqual([]);
+		} finally {
+			vi.useRealTimers();
+		}
+	});
 });
 
 describe("acknowledgements", () => {

@@ -21,6 +21,7 @@ test.each([
 	["level.set", undefined],
 ])("%s goes into %s", (type, stream) => {
 	expect(streamOf(`dev.orion.${type}.v1`)).toBe(stream);
+	expect(familyStream(new Uint8Array(), `dev.orion.${type}.v1`)).toBe(stream);
 	if (stream !== undefined) expect(FAMILY_STREAMS).toContain(stream);
 });
 
