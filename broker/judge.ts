@@ -66,8 +66,9 @@ const missing = (attribute: string, detail: string): Fault => fault("CONTRACT_VI
 
 /** A message is numbered whole or not at all: half a number would never be recognised again. */
 const numbering = (identity: Identity, envelope: Envelope, demanded: boolean): Fault | undefined => {
+	const isUnnumbered = envelope.session === undefined && envelope.lane === undefined && envelope.seq === undefined;
+	if (isUnnumbered && !demanded) return undefined;
 	const absent = NUMBERED.filter((attribute) => envelope[attribute] === undefined);
-	if (absent.length === NUMBERED.length && !demanded) return undefined;
 	// Pulses are not kept, so a node numbers none of them; their session says whose they are.
 	if (!demanded && identity.kind !== "client" && envelope.lane === undefined && envelope.seq === undefined) return undefined;
 	if (absent[0] !== undefined) return missing(absent[0], `must have required property '${absent[0]}': session, lane and seq come together`);

@@ -90,7 +90,8 @@ const checkPublish = (flags: number, fields: Fields, version: number, qosMax: Qo
 	const topic = fields.text("the topic");
 	if (topic === "") throw new Malformed("the topic is empty");
 	if (topic.includes("#") || topic.includes("+")) throw new Malformed("a wildcard in the topic of a message");
-	if (topic.split("/", LEVELS_MAX + 1).length > LEVELS_MAX) throw new Malformed(`a topic of more than ${LEVELS_MAX} levels`);
+	// Shorter than that it cannot have as many, and hardly any is longer.
+	if (topic.length >= LEVELS_MAX && topic.split("/", LEVELS_MAX + 1).length > LEVELS_MAX) throw new Malformed(`a topic of more than ${LEVELS_MAX} levels`);
 	if (qos > 0) fields.packetId();
 	if (version === V5) fields.properties();
 	return { kind: "publish", topic, payload: fields.rest() };

@@ -29,8 +29,8 @@ export interface MirrorView {
 }
 
 const ANSWER_WITHIN_MS = 10_000;
-const PAGE_RECORDS = 512;
-const GATHER_MS = 10;
+const PAGE_RECORDS = 1_024;
+const GATHER_MS = 20;
 const LOOK_EVERY_MS = 5_000;
 const CHECK_EVERY_MS = 60_000;
 const RETRY_MIN_MS = 100;

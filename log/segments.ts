@@ -233,9 +233,11 @@ class SegmentLog implements SegmentsLog {
 
 	async read(from: Position, recordsMax: number): Promise<readonly StoredRecord[]> {
 		if (this.#closing !== undefined) throw new OrionError("LOG_CLOSED");
+		let next = Math.max(from, this.first());
+		// All that is in memory is less than a page may hold.
+		if (next >= this.#newest.from) return this.#newest.page(next, recordsMax);
 		const records: StoredRecord[] = [];
 		const upTo = this.#head;
-		let next = Math.max(from, this.first());
 		let bytesLeft = PAGE_BYTES_MAX;
 		while (next <= upTo && records.length < recordsMax && bytesLeft > 0) {
 			const wanted = recordsMax - records.length;
