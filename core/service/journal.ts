@@ -75,7 +75,7 @@ class LogJournal implements Journal {
 	readonly #newest = new Newest();
 	#tickedMs = Number.NEGATIVE_INFINITY;
 	#bytesAppended = 0;
-	#stamp = { wallMs: Number.NaN, text: "" };
+	#stamp = stampOf(0);
 
 	constructor(options: JournalOptions) {
 		this.#options = options;
@@ -111,11 +111,11 @@ class LogJournal implements Journal {
 		return stored.map(({ position, bytes }) => ({ position, envelope: this.#newest.get(position) ?? parseStored(bytes) }));
 	}
 
-	/** The same text for everything within a millisecond. */
-	#wallText(): string {
+	/** The same for everything within a millisecond. */
+	#stampNow(): Stamp {
 		const wallMs = this.#options.clock.wall();
-		if (this.#stamp.wallMs !== wallMs) this.#stamp = { wallMs, text: isoTime(wallMs) };
-		return this.#stamp.text;
+		if (this.#stamp.wallMs !== wallMs) this.#stamp = stampOf(wallMs);
+		return this.#stamp;
 	}
 
 	#tickEnvelope(): Envelope {
@@ -133,8 +133,8 @@ class LogJournal implements Journal {
 	}
 
 	async #store(inputs: readonly Incoming[]): Promise<readonly AppendOutcome[]> {
-		const at = this.#wallText();
-		const entries = inputs.map((input) => entryOf(input, at));
+		const stamp = this.#stampNow();
+		const entries = inputs.map((input) => entryOf(input, stamp));
 		for (const entry of entries) this.#bytesAppended += entry.bytes.byteLength;
 		let outcomes: readonly AppendOutcome[];
 		try {
@@ -178,24 +178,35 @@ export const parseStored = (bytes: Uint8Array): Envelope => JSON.parse(DECODER.d
 const STAMP_START = ',"recordedtime":"';
 const STAMP_BYTES = STAMP_START.length + "2026-01-01T00:00:00.000Z".length + '"}'.length;
 
+/** When something was appended: as text, and as it stands at the end of a record. */
+interface Stamp {
+	readonly wallMs: number;
+	readonly text: string;
+	readonly bytes: Uint8Array;
+}
+
+const stampOf = (wallMs: number): Stamp => {
+	const text = isoTime(wallMs);
+	return { wallMs, text, bytes: Buffer.from(`${STAMP_START}${text}"}`, "latin1") };
+};
+
 /** Core's own record, or a message as it came with the time of the append in it. */
-const entryOf = ({ envelope, bytes, key }: Incoming, at: string): Entry => {
+const entryOf = ({ envelope, bytes, key }: Incoming, stamp: Stamp): Entry => {
 	const { type } = envelope;
 	if (bytes === undefined) return { bytes: encodeEnvelope(envelope), type };
-	(envelope as { recordedtime?: string }).recordedtime = at;
-	const end = bytes.lastIndexOf(CLOSING_BRACE);
+	(envelope as { recordedtime?: string }).recordedtime = stamp.text;
 	// What makes a message the same message: as it came, without what may stand around it.
-	const identity = bytes.subarray(0, end + 1);
-	const record = stamped(bytes, end, at);
+	const identity = bytes[bytes.length - 1] === CLOSING_BRACE ? bytes : bytes.subarray(0, bytes.lastIndexOf(CLOSING_BRACE) + 1);
+	const record = stamped(identity, stamp);
 	return key === undefined ? { bytes: record, type, identity } : { bytes: record, type, identity, key };
 };
 
-/** Puts the time of the append into a message without writing the rest of it anew: the last of two equal names wins in JSON. `end`: of its last brace. */
-const stamped = (bytes: Uint8Array, end: number, at: string): Uint8Array => {
-	const target = Buffer.allocUnsafe(end + STAMP_BYTES);
-	target.set(end === bytes.length ? bytes : bytes.subarray(0, end));
-	target.write(`${STAMP_START}${at}"}`, end, "latin1");
-	return target;
+/** Puts the time of the append into a message, over its last brace, without writing the rest of it anew: the last of two equal names wins in JSON. */
+const stamped = (message: Uint8Array, { bytes }: Stamp): Uint8Array => {
+	const record = Buffer.allocUnsafe(message.length - 1 + bytes.length);
+	record.set(message);
+	record.set(bytes, message.length - 1);
+	return record;
 };
 
 /** The message as it came, from the record that it became. */

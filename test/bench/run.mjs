@@ -4,10 +4,22 @@ import { bundle } from "../../build/bundle.mjs";
 import { peer } from "../../build/peers.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
-const { values, positionals } = parseArgs({
-	options: { json: { type: "boolean", default: false }, "redis-down-seconds": { type: "string", default: "60" } },
-	allowPositionals: true,
-});
+const parsed = () => {
+	try {
+		return parseArgs({
+			options: {
+				json: { type: "boolean", default: false },
+				help: { type: "boolean", default: false },
+				"redis-down-seconds": { type: "string", default: "60" },
+			},
+			allowPositionals: true,
+		});
+	} catch (error) {
+		process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+		process.exit(2);
+	}
+};
+const { values, positionals } = parsed();
 const redisDownSeconds = Number(values["redis-down-seconds"]);
 if (!(redisDownSeconds >= 5)) {
 	process.stderr.write("--redis-down-seconds is at least 5\n");
@@ -43,6 +55,20 @@ const GROUPS = [
 	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },
 ];
 const known = GROUPS.flatMap(({ names }) => names);
+if (values.help) {
+	process.stdout.write(`npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]
+
+Each figure is measured beside a peer or the machine's raw one, in the same run; without a NAME all of them, in a quarter of an hour.
+Compare ratios, on a machine that does nothing else.
+
+  npm run bench -- ingest.embedded ingest.redis
+  npm run bench -- --redis-down-seconds 600 redis-down.rss
+  npm run --silent bench -- --json > bench.json
+
+Figures: ${known.join(", ")}
+`);
+	process.exit(0);
+}
 const unknown = positionals.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
 	process.stderr.write(`no such figure: ${unknown.join(", ")}. There are: ${known.join(", ")}\n`);
