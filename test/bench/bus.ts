@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { TestMesh, until } from "../support/mesh.ts";
 import { TestRedis } from "../support/redis.ts";
 import { type Figure, figure } from "./figures.ts";
-import { latencies, median, Publisher, type Target, throughput } from "./load.ts";
+import { latencies, median, Publisher, quantile, type Target, throughput } from "./load.ts";
 import { type PeerProgram, startBareAedes, startMosquitto } from "./peers.ts";
 import { anybody, openAll, payloadOf } from "./wire.ts";
 
@@ -26,18 +26,59 @@ const targetOf = async (mesh: TestMesh, node: string): Promise<Target> => {
 	return { port: mesh.mqttPort, username, password };
 };
 
-const peerRate = async (port: number, run: string): Promise<number> => {
+interface Loaded {
+	readonly rate: number;
+	/** From publish to PUBACK, of some of them. */
+	readonly sampledMs: readonly number[];
+}
+
+const peerLoaded = async (port: number, run: string): Promise<Loaded> => {
 	const publishers = await openAll(anybody(port), run);
-	const { rate } = await throughput(publishers, WINDOW, SECONDS);
+	const loaded = await throughput(publishers, WINDOW, SECONDS);
 	for (const publisher of publishers) publisher.close();
-	return rate;
+	return loaded;
 };
 
+/** From publish to PUBACK at 1,000 a second. */
+const slowMs = async (target: Target, run: string): Promise<readonly number[]> => {
+	const [publisher] = await openAll([target], run);
+	if (publisher === undefined) throw new Error("no connection");
+	const found = await latencies(publisher, 1_000, SECONDS);
+	publisher.close();
+	return found;
+};
+
+/** Milliseconds to PUBACK of ours and of the bare library with one XADD each: the median of the rounds. */
+class Waits {
+	readonly #rounds: { readonly ours: readonly number[]; readonly adding: readonly number[] }[] = [];
+	readonly #name: string;
+
+	constructor(name: string) {
+		this.#name = name;
+	}
+
+	add(ours: readonly number[], adding: readonly number[]): void {
+		this.#rounds.push({ ours, adding });
+	}
+
+	figures(): readonly Figure[] {
+		return [
+			["p50", 0.5],
+			["p99", 0.99],
+			["p999", 0.999],
+		].map(([name, share]) => {
+			const of = (whose: "ours" | "adding"): number => median(this.#rounds.map((round) => quantile(round[whose], Number(share))));
+			const beside = { name: "bare MQTT library with one plain XADD each, no disk", value: of("adding"), unit: "ms" };
+			return figure(`${this.#name}.${name}`, of("ours"), "ms", beside, "no bound", () => true);
+		});
+	}
+}
+
 /** Acknowledged a second, slowed as much as the last of them is later in Redis than it was acknowledged: what is caught up afterwards counts. */
-const mirroredRate = async (mesh: TestMesh, nodes: readonly Target[], run: string, say: (line: string) => void): Promise<number> => {
+const mirrored = async (mesh: TestMesh, nodes: readonly Target[], run: string, say: (line: string) => void): Promise<Loaded> => {
 	const publishers = await openAll(nodes, run);
 	const beganMs = performance.now();
-	const { rate } = await throughput(publishers, WINDOW, SECONDS);
+	const { rate, sampledMs } = await throughput(publishers, WINDOW, SECONDS);
 	const loadedMs = performance.now() - beganMs;
 	const acknowledged = publishers.reduce((sum, publisher) => sum + publisher.acknowledged, 0);
 	for (const publisher of publishers) publisher.close();
@@ -47,7 +88,7 @@ const mirroredRate = async (mesh: TestMesh, nodes: readonly Target[], run: strin
 	const tookMs = performance.now() - beganMs;
 	say(`redis ${run}: ${acknowledged} acknowledged, ${redis?.lag} records behind at the end of the load, all of them mirrored after ${Math.round(tookMs)} ms`);
 	await until("core has decided on everything", async () => ((await statusOf(mesh)).core.lag < 100 ? true : undefined), CAUGHT_UP_WITHIN_MS);
-	return (rate * loadedMs) / tookMs;
+	return { rate: (rate * loadedMs) / tookMs, sampledMs };
 };
 
 export const ingestFigures = async (program: PeerProgram, say: (line: string) => void): Promise<readonly Figure[]> => {
@@ -62,20 +103,30 @@ export const ingestFigures = async (program: PeerProgram, say: (line: string) =>
 		const nodes: Target[] = [];
 		for (let index = 0; index < CONNECTIONS; index += 1) nodes.push(await targetOf(mesh, `bench-${index}`));
 		const rates = { ours: [] as number[], mosquitto: [] as number[], adding: [] as number[] };
+		const full = new Waits("puback.redis.full");
+		const slow = new Waits("puback.redis");
 		for (let round = 1; round <= ROUNDS; round += 1) {
-			rates.mosquitto.push(await peerRate(mosquitto.port, `m${round}`));
-			rates.adding.push(await peerRate(adding.port, `x${round}`));
+			const theirs = await peerLoaded(mosquitto.port, `m${round}`);
+			const added = await peerLoaded(adding.port, `x${round}`);
+			const addedSlowMs = await slowMs({ port: adding.port }, `x${round}-slow`);
 			await peerRedis.ask("flushall");
-			rates.ours.push(await mirroredRate(mesh, nodes, `r${round}`, say));
-			const [ours, theirs, added] = [rates.ours, rates.mosquitto, rates.adding].map((found) => Math.round(found.at(-1) ?? 0));
-			say(`redis round ${round} of ${ROUNDS}: ours ${ours}/s, Mosquitto ${theirs}/s, bare library with one XADD each ${added}/s`);
+			const ours = await mirrored(mesh, nodes, `r${round}`, say);
+			slow.add(await slowMs(nodes[0] ?? { port: mesh.mqttPort }, `r${round}-slow`), addedSlowMs);
+			full.add(ours.sampledMs, added.sampledMs);
+			rates.mosquitto.push(theirs.rate);
+			rates.adding.push(added.rate);
+			rates.ours.push(ours.rate);
+			const [our, their, add] = [ours, theirs, added].map(({ rate }) => Math.round(rate));
+			say(`redis round ${round} of ${ROUNDS}: ours ${our}/s, Mosquitto ${their}/s, bare library with one XADD each ${add}/s`);
 		}
 		const value = median(rates.ours);
 		const bare = { name: "bare Mosquitto, no storage", value: median(rates.mosquitto), unit: "acks/s" };
-		const added = { name: "bare MQTT library with one plain XADD each, no disk", value: median(rates.adding), unit: "acks/s" };
+		const library = { name: "bare MQTT library with one plain XADD each, no disk", value: median(rates.adding), unit: "acks/s" };
 		return [
 			figure("ingest.redis", value, "acks/s", bare, "ratio >= 0.35 (0.5)", (_, ratio) => ratio >= 0.35),
-			figure("ingest.redis.xadd", value, "acks/s", added, "no bound", () => true),
+			figure("ingest.redis.xadd", value, "acks/s", library, "no bound", () => true),
+			...full.figures(),
+			...slow.figures(),
 		];
 	} finally {
 		mosquitto.stop();

@@ -28,12 +28,24 @@ if (!(redisDownSeconds >= 5)) {
 const say = (line) => process.stderr.write(`${line}\n`);
 const GROUPS = [
 	{
-		names: ["ingest.embedded", "ingest.library", "puback.full.p50", "puback.full.p99", "puback.p50", "puback.p99", "puback.p999"],
+		names: ["ingest.embedded", "ingest.library", "puback.full.p50", "puback.full.p99", "puback.full.p999", "puback.p50", "puback.p99", "puback.p999"],
 		run: async () => (await load("test/bench/wire.ts")).wireFigures(peer("mosquitto"), say),
 	},
-	{ names: ["frozen.p99", "frozen.p99.mosquitto", "clients.1000"], run: async () => (await load("test/bench/crowd.ts")).crowdFigures(peer("mosquitto"), say) },
 	{
-		names: ["ingest.redis", "ingest.redis.xadd"],
+		names: ["frozen.p99", "frozen.p99.mosquitto", "clients.1000", "clients.1000.library"],
+		run: async () => (await load("test/bench/crowd.ts")).crowdFigures(peer("mosquitto"), say),
+	},
+	{
+		names: [
+			"ingest.redis",
+			"ingest.redis.xadd",
+			"puback.redis.full.p50",
+			"puback.redis.full.p99",
+			"puback.redis.full.p999",
+			"puback.redis.p50",
+			"puback.redis.p99",
+			"puback.redis.p999",
+		],
 		run: async () => (await load("test/bench/bus.ts")).ingestFigures(peer("mosquitto"), say),
 	},
 	{ names: ["redis-down.rss"], run: async () => (await load("test/bench/bus.ts")).downFigures(redisDownSeconds, say) },
@@ -58,7 +70,7 @@ const known = GROUPS.flatMap(({ names }) => names);
 if (values.help) {
 	process.stdout.write(`npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]
 
-Each figure is measured beside a peer or the machine's raw one, in the same run; without a NAME all of them, in a quarter of an hour.
+Each figure is measured beside a peer or the machine's raw one, in the same run; without a NAME all of them, in ten minutes.
 Compare ratios, on a machine that does nothing else.
 
   npm run bench -- ingest.embedded ingest.redis

@@ -5,9 +5,9 @@ import { isClean, runKillRounds } from "./kill-rounds.ts";
 test("LOSS-1 HARM-3 RUN-2: killed at random moments, nothing acknowledged is missing or twice, and each death is repaired once", async () => {
 	const seed = Date.now() % 1_000_000;
 	const lines: string[] = [];
-	const counts = await runKillRounds({ rounds: 8, seed, say: (line) => lines.push(line) });
+	const counts = await runKillRounds({ rounds: 20, seed, say: (line) => lines.push(line) });
 	process.stdout.write(`kill rounds, seed ${seed}: ${JSON.stringify(counts)}\n`);
-	expect(counts, `repeat with: npm run chaos -- --rounds 8 --seed ${seed}`).toMatchObject({
+	expect(counts, `repeat with: npm run chaos -- kill --rounds 20 --seed ${seed}`).toMatchObject({
 		missing: 0,
 		twice: 0,
 		actionsDoneTwice: 0,

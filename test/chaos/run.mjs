@@ -1,4 +1,4 @@
-// `npm run chaos -- [kill|network|power|partition|bus|hour|hour-redis ...] --rounds N [--seed S] [--events N] [--json]`: more rounds of the chaos tests, with their counts as a table; `hour` and `hour-redis` are one long round each, only if they are named.
+// `npm run chaos -- [kill|network|power|partition|bus|spool|hour|hour-redis ...] --rounds N [--seed S] [--events N] [--json]`: more rounds of the chaos tests, with their counts as a table; `hour` and `hour-redis` are one long round each, only if they are named.
 import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
 import { load } from "../../build/run-typescript.mjs";
@@ -28,6 +28,10 @@ const KINDS = {
 	bus: async () => {
 		const { isCarried, runBusRounds } = await load("test/chaos/bus-rounds.ts");
 		return { run: runBusRounds, isGood: isCarried };
+	},
+	spool: async () => {
+		const { isDelivered, runSpoolRounds } = await load("test/chaos/spool-rounds.ts");
+		return { run: runSpoolRounds, isGood: isDelivered };
 	},
 	hour: async () => {
 		const { isDrained, runHour } = await load("test/chaos/hour-rounds.ts");
