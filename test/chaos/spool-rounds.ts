@@ -38,6 +38,12 @@ export interface SpoolCounts {
 const BROKER = "attic";
 const SEGMENT_BYTES_MAX = 4_096;
 const DRAINED_WITHIN_MS = 30_000;
+const FLOWS_WITHIN_MS = 500;
+/** How long a disk may take: a small file is soon there, a segment waits for the whole queue, and now and then a card stalls. */
+const SYNC_MS_MAX = 2;
+const SEGMENT_SYNC_MS_MAX = 8;
+const STALL_MS_MAX = 150;
+const STALLS_ONE_IN = 6;
 
 /** Real time, but nobody waits longer than this. */
 const timers = {
@@ -50,6 +56,8 @@ const timers = {
 /** A computer with a log: its disk survives it, as far as it was synced. */
 class Disk {
 	files = new FakeFiles();
+	/** So many times segments were begun to be synced. */
+	syncs = 0;
 	readonly #random: () => number;
 
 	constructor(random: () => number) {
@@ -57,6 +65,13 @@ class Disk {
 	}
 
 	open(folder: string): Promise<SegmentsLog> {
+		// A sync takes a while, and that is when the power goes.
+		this.files.before = ({ kind }) => {
+			if (kind === "fsync") return lasts(this.#random, SYNC_MS_MAX);
+			if (kind !== "fdatasync") return;
+			this.syncs += 1;
+			return lasts(this.#random, this.#random() < 1 / STALLS_ONE_IN ? STALL_MS_MAX : SEGMENT_SYNC_MS_MAX);
+		};
 		return openSegments({
 			files: this.files,
 			folder,
@@ -218,6 +233,13 @@ class World {
 		}
 	}
 
+	/** Until core begins to sync what came to it; a way that was cut a moment ago may not carry anything for a while. */
+	async coreWrites(): Promise<void> {
+		const { disk } = this.core;
+		const before = disk.syncs;
+		await until("core writes", async () => (disk.syncs > before ? true : undefined), FLOWS_WITHIN_MS).catch(() => undefined);
+	}
+
 	async fault(name: FaultName): Promise<void> {
 		const how = name.endsWith("-kill") ? "kill" : "power";
 		const parts = name.replace("-kill", "").split("+");
@@ -294,6 +316,7 @@ export const runSpoolRounds = async (options: {
 			world.say(few(random, 30));
 			await lasts(random, 60);
 			world.say(few(random, 30));
+			if (random() < 0.5) await world.coreWrites();
 			await lasts(random, 20);
 			const name = FAULTS[Math.floor(random() * FAULTS.length)] ?? "broker";
 			await world.fault(name);
