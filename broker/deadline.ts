@@ -4,59 +4,23 @@ export type Outcome<T> = { readonly value: T } | "failed" | "late";
 
 interface Wait {
 	readonly dueMs: number;
-	readonly late: () => void;
+	/** undefined: it is over. */
+	late: (() => void) | undefined;
 }
 
-/** Places for waits at first; always a power of two. */
-const PLACES = 256;
-
-/**
- * In the order in which they began, each in the place of its number. No Set: one that changes all the time leaves its older tables behind, and in the old
- * part of the heap they keep alive whatever stood in them, the whole message and all that hangs on it.
- */
-class Waits {
-	#places = new Array<Wait | undefined>(PLACES).fill(undefined);
-	/** Numbers of the oldest that may still wait, and of the next one. */
-	#from = 0;
-	#to = 0;
-
-	add(wait: Wait): number {
-		if (this.#to - this.#from === this.#places.length) this.#grow();
-		const number = this.#to;
-		this.#to += 1;
-		this.#places[number & (this.#places.length - 1)] = wait;
-		return number;
-	}
-
-	/** False: it is over already. */
-	end(number: number): boolean {
-		if (number < this.#from) return false;
-		const place = number & (this.#places.length - 1);
-		const isThere = this.#places[place] !== undefined;
-		this.#places[place] = undefined;
-		while (this.#from < this.#to && this.#places[this.#from & (this.#places.length - 1)] === undefined) this.#from += 1;
-		return isThere;
-	}
-
-	get oldest(): Wait | undefined {
-		return this.#from === this.#to ? undefined : this.#places[this.#from & (this.#places.length - 1)];
-	}
-
-	get oldestNumber(): number {
-		return this.#from;
-	}
-
-	#grow(): void {
-		const grown = new Array<Wait | undefined>(this.#places.length * 2).fill(undefined);
-		for (let number = this.#from; number < this.#to; number += 1) grown[number & (grown.length - 1)] = this.#places[number & (this.#places.length - 1)];
-		this.#places = grown;
-	}
-}
+/** Waits that are over before the list is cut. */
+const SPENT_MAX = 1_024;
 
 export class Deadline {
 	readonly #limitMs: number;
 	readonly #now: () => number;
-	readonly #waits = new Waits();
+	/**
+	 * In the order in which they began. No Set: one that changes all the time leaves its older tables behind, and in the old part of the heap they keep
+	 * alive whatever stood in them, the whole message and all that hangs on it.
+	 */
+	#waits: Wait[] = [];
+	/** Index of the oldest that may still wait. */
+	#oldest = 0;
 	#timer: NodeJS.Timeout | undefined;
 
 	constructor(limitMs: number, now: () => number) {
@@ -66,11 +30,12 @@ export class Deadline {
 
 	/** Calls `done` once: with the result, with "failed", or with "late"; what comes after that is ignored. `ended` is called when the work is over, late or not. */
 	race<T>(work: Promise<T>, done: (outcome: Outcome<T>) => void, ended?: () => void): void {
-		const number = this.#waits.add({ dueMs: this.#now() + this.#limitMs, late: () => done("late") });
+		const wait: Wait = { dueMs: this.#now() + this.#limitMs, late: () => done("late") };
+		this.#waits.push(wait);
 		this.#arm();
 		const give = (outcome: Outcome<T>): void => {
 			ended?.();
-			if (this.#waits.end(number)) done(outcome);
+			if (this.#end(wait) !== undefined) done(outcome);
 		};
 		work.then(
 			(value) => give({ value }),
@@ -79,7 +44,7 @@ export class Deadline {
 	}
 
 	#arm(): void {
-		const { oldest } = this.#waits;
+		const oldest = this.#waits[this.#oldest];
 		if (this.#timer !== undefined || oldest === undefined) return;
 		this.#timer = setTimeout(
 			() => {
@@ -94,10 +59,21 @@ export class Deadline {
 	}
 
 	#giveUp(now: number): void {
-		for (let wait = this.#waits.oldest; wait !== undefined; wait = this.#waits.oldest) {
+		for (let wait = this.#waits[this.#oldest]; wait !== undefined; wait = this.#waits[this.#oldest]) {
 			if (wait.dueMs > now) break;
-			this.#waits.end(this.#waits.oldestNumber);
-			wait.late();
+			this.#end(wait)?.();
 		}
+	}
+
+	/** What was to be told if it had been late; undefined: it is over already. */
+	#end(wait: Wait): (() => void) | undefined {
+		const { late } = wait;
+		wait.late = undefined;
+		while (this.#oldest < this.#waits.length && this.#waits[this.#oldest]?.late === undefined) this.#oldest += 1;
+		if (this.#oldest >= SPENT_MAX && this.#oldest * 2 >= this.#waits.length) {
+			this.#waits = this.#waits.slice(this.#oldest);
+			this.#oldest = 0;
+		}
+		return late;
 	}
 }

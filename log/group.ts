@@ -3,7 +3,6 @@ import { contentDigest } from "./crc32c.ts";
 import { type Dedup, StagedDedup } from "./dedup.ts";
 import { FRAME_HEADER_BYTES, frameBytes, putFrame } from "./frame.ts";
 import type { AppendOutcome, Entry, StoredRecord } from "./port.ts";
-import { INDEX_EVERY_BYTES } from "./segment.ts";
 
 export interface WaitingBatch {
 	readonly entries: readonly Entry[];
@@ -19,8 +18,8 @@ export interface Group {
 	/** The frames of all that is new, one behind the other; views of it are the records. */
 	readonly frames: Uint8Array;
 	readonly records: readonly StoredRecord[];
-	/** Where batches begin, one in so many bytes: position, and offset in the frames. */
-	readonly starts: readonly { readonly position: number; readonly offset: number }[];
+	/** Where batches begin: position, and offset in the frames, by turns; flat, because there is one for almost every message. */
+	readonly starts: readonly number[];
 	/** What becomes known when the group is durable. */
 	readonly staged: StagedDedup;
 }
@@ -66,15 +65,11 @@ export const judgeGroup = (batches: readonly WaitingBatch[], next: number, dedup
 const framed = (fresh: readonly (readonly Entry[])[], next: number, totalBytes: number): Pick<Group, "frames" | "records" | "starts"> => {
 	const frames = Buffer.allocUnsafeSlow(totalBytes);
 	const records: StoredRecord[] = [];
-	const starts: { readonly position: number; readonly offset: number }[] = [];
+	const starts: number[] = [];
 	let position = next;
 	let offset = 0;
-	let nextStart = 0;
 	for (const batch of fresh) {
-		if (batch.length > 0 && offset >= nextStart) {
-			starts.push({ position, offset });
-			nextStart = offset + INDEX_EVERY_BYTES;
-		}
+		if (batch.length > 0) starts.push(position, offset);
 		let left = batch.length;
 		for (const { bytes, type } of batch) {
 			left -= 1;

@@ -1,7 +1,7 @@
 // Decides where in a segment a record stands: a sparse index of its batches, and the bytes that are passed over.
 
-/** Bytes between two entries of the index: twice this is read in vain at most to find a record. */
-export const INDEX_EVERY_BYTES = 65_536;
+/** Bytes between two entries of the index: so much, and one batch, is read in vain at most to find a record. */
+const INDEX_EVERY_BYTES = 65_536;
 
 export class Segment {
 	readonly name: string;

@@ -137,7 +137,7 @@ class SegmentLog implements SegmentsLog {
 		if (this.#untoldDamages.length > 0) await this.#acceptDamages();
 		group.staged.apply();
 		const { segment: active } = this.#active;
-		for (const { position, offset } of group.starts) active.note(position, active.endOffset + offset);
+		for (let index = 0; index < group.starts.length; index += 2) active.note(group.starts[index] ?? 0, active.endOffset + (group.starts[index + 1] ?? 0));
 		active.grow(head, active.endOffset + group.frames.length, group.records.length);
 		for (const record of group.records) this.#newest.put(record);
 		this.#head = head;

@@ -153,9 +153,9 @@ describe("the deadline", () => {
 						ended += 1;
 					},
 				);
-				// One in three ends soon, out of order: what is left in between is passed over and grows around.
+				// One in three ends soon, out of order: what is over lies between what is not.
 				if (number % 3 === 0 || number < 100) finish[number - (number % 7 === 0 || number < 100 ? 0 : 3)]?.();
-				// The oldest are gone before there are too many for their places.
+				// Some of the oldest are over before the rest has begun.
 				if (number === 200) await vi.advanceTimersByTimeAsync(0);
 			}
 			await vi.advanceTimersByTimeAsync(0);
