@@ -45,7 +45,8 @@ it("every record is there once under its number, also behind a hole, and in its 
 		const type = TYPES[index % TYPES.length] ?? "";
 		// What was lost of a disk is a hole in the middle of a page; the last byte is no text.
 		const position = FIRST + index + (index >= 300 ? 41 : 0);
-		return { position, bytes: Buffer.concat([Buffer.from(`{"type":"dev.orion.${type}.v1","number":${index}}`), Buffer.from([index % 256])]) };
+		const bytes = Buffer.concat([Buffer.from(`{"type":"dev.orion.${type}.v1","number":${index}}`), Buffer.from([index % 256])]);
+		return { position, bytes, type: `dev.orion.${type}.v1` };
 	});
 	const head = records.at(-1)?.position ?? 0;
 	mirror = new Mirror({
