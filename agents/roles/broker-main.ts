@@ -7,6 +7,7 @@ import type { CoreWord, NodeRows } from "../../contracts/bridge.ts";
 import { digest } from "../../contracts/digest.ts";
 import { parseJson } from "../../contracts/envelope.ts";
 import { OrionError, sayFault } from "../../contracts/errors.ts";
+import { DiskRoom, type RoomHere, sayRoom } from "../../core/service/disk-room.ts";
 import { CoreIntake } from "../../core/service/intake.ts";
 import { gapOfRecord, type Journal, keyOfRecord } from "../../core/service/journal.ts";
 import { Live } from "../../core/service/live.ts";
@@ -20,6 +21,7 @@ import type { SegmentsLog } from "../../log/segment-options.ts";
 import { openSegments } from "../../log/segments.ts";
 import { isLoopback } from "./config.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { hostFacts } from "./host-facts.ts";
 import { keptFiles } from "./kept-files.ts";
 import { type OpenRegister, openNodeRegister } from "./node-register.ts";
 import { forgetOldDays } from "./spool-days.ts";
@@ -138,9 +140,26 @@ const noteLosses = async (spool: SegmentsLog, journal: Journal, name: string): P
 
 const nodesAt = (broker: OpenBroker): readonly string[] => broker.connections().flatMap(({ identity }) => (identity.kind === "node" ? [identity.node] : []));
 
-const diskOf = ({ isFull, bytesAppended }: ReturnType<typeof spoolJournal>, sinceMs: number): { readonly full: boolean; readonly bytesPerDay?: number } => {
+/** A broker records no measurements: only a disk that is all but full concerns it. */
+const roomOf = (folder: string, { timers }: World, onLine: (line: string) => void): DiskRoom =>
+	new DiskRoom({
+		folder,
+		timers,
+		disk: () => hostFacts().disk(folder),
+		looked: (now, disk, before) => {
+			if ((now === "scarce") === (before === "scarce")) return;
+			onLine((now === "scarce" && disk !== undefined ? sayRoom(now, disk, folder) : undefined) ?? `the disk of ${folder} has room again`);
+		},
+	});
+
+interface SpoolDisk {
+	readonly full: boolean;
+	readonly bytesPerDay?: number;
+}
+
+const diskOf = ({ isFull, bytesAppended }: ReturnType<typeof spoolJournal>, { now }: RoomHere, sinceMs: number): SpoolDisk => {
 	const perDay = bytesPerDay(bytesAppended, sinceMs);
-	return { full: isFull, ...(perDay === undefined ? {} : { bytesPerDay: perDay }) };
+	return { full: isFull || now === "scarce", ...(perDay === undefined ? {} : { bytesPerDay: perDay }) };
 };
 
 /** Each attempt fails for the same reason: that is one line. */
@@ -185,7 +204,9 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 	const beganMs = world.clock.now();
 	const journal = spoolJournal(spool, mesh, world.clock);
 	await noteLosses(spool, journal, name);
-	const intake = new CoreIntake(journal, new Live(world.clock), world);
+	const room = roomOf(join(data, "spool"), world, onLine);
+	await room.start();
+	const intake = new CoreIntake(journal, new Live(world.clock), world, undefined, room);
 	const feed: Feed = new Feed({
 		url: core,
 		...(ca === undefined ? {} : { ca }),
@@ -198,7 +219,7 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 		},
 		spool,
 		timers: world.timers,
-		here: () => ({ nodes: nodesAt(broker), rows: digest(register.rows()), ...diskOf(journal, world.clock.now() - beganMs) }),
+		here: () => ({ nodes: nodesAt(broker), rows: digest(register.rows()), ...diskOf(journal, room, world.clock.now() - beganMs) }),
 		heard: (word) =>
 			hear(word, { broker, register, instance: () => epoch.now, onLine, answer: (id, outcome) => void feed.say({ v: 1, kind: "answer", id, outcome }) }),
 		moved: sweeper(spool, join(data, "spool", "archive"), world, onFatal),
@@ -227,6 +248,7 @@ export const startAwayBroker = async (options: AwayOptions): Promise<AwayBroker>
 		view: () => ({ ...feed.view(), lag: spool.head() - feed.view().upTo }),
 		stop: async () => {
 			endTurns();
+			room.stop();
 			await broker.close();
 			await intake.settle("all");
 			await feed.stop();

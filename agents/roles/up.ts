@@ -17,6 +17,7 @@ import { builtInFolder, type FoundConfig, findConfig, readPolicies } from "./con
 import { openCoreLog } from "./core-log.ts";
 import { openDataFolder, openToken, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { hostClock, hostTimers } from "./host-clock.ts";
+import { hostFacts } from "./host-facts.ts";
 import { judgeAgain } from "./judge-again.ts";
 import { keptFiles, writeKept } from "./kept-files.ts";
 import type { Listen } from "./listen.ts";
@@ -196,6 +197,7 @@ const openInside = async ({ options, opened, say, config, mesh, node, instance, 
 		readPolicy,
 		register,
 		world,
+		disk: { folder: join(data, "log"), facts: () => hostFacts().disk(join(data, "log")) },
 		losses: log.losses,
 		onBeacon: options.onBeacon,
 		...asked,

@@ -4,11 +4,12 @@ import type { RecordType, RecordTypes } from "../../contracts/envelope.ts";
 import { fail } from "../../contracts/errors.ts";
 import { ok, type Result } from "../../contracts/result.ts";
 import type { StopVerb } from "../../contracts/stop-order.ts";
-import type { Log } from "../../log/port.ts";
+import type { Gap, Log } from "../../log/port.ts";
 import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
 import { approvalDesk } from "./approvals-desk.ts";
 import { Audit, type AuditStore } from "./audit.ts";
+import { type DiskFacts, DiskRoom, sayRoom } from "./disk-room.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { type Journal, openJournal } from "./journal.ts";
@@ -73,6 +74,8 @@ export interface CoreOptions {
 	readonly readPolicy: () => Promise<Result<LoadedPolicy>>;
 	readonly register: NodeRegister;
 	readonly world: World;
+	/** The disk under the log; undefined: the system does not say. */
+	readonly disk: { readonly folder: string; readonly facts: () => Promise<DiskFacts | undefined> };
 	/** Level asked for on the command line, if any. */
 	readonly level?: Level;
 	/** A beacon was signed and handed over. */
@@ -118,6 +121,7 @@ interface Parts {
 	readonly tally: Tally;
 	link: BrokerLink | undefined;
 	readonly audit: Audit;
+	readonly room: DiskRoom;
 	outside: Outside;
 	where: { readonly mqtt: string; readonly http: () => string };
 }
@@ -258,6 +262,18 @@ const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string,
 	return new Audit({ log, world, store, notice });
 };
 
+const roomOf = ({ disk: { folder, facts }, world }: CoreOptions, notices: Map<string, Notice>): DiskRoom =>
+	new DiskRoom({
+		folder,
+		disk: facts,
+		timers: world.timers,
+		looked: (room, found) => {
+			const text = found === undefined ? undefined : sayRoom(room, found, folder);
+			if (text === undefined) notices.delete("disk");
+			else notices.set("disk", { severity: room === "tight" ? "warning" : "error", text });
+		},
+	});
+
 /** Of an order or a lease. */
 const newName = (): string => randomBytes(8).toString("hex");
 
@@ -307,10 +323,12 @@ const partsOf = async (options: CoreOptions): Promise<Parts> => {
 	const tally = new Tally(() => world.clock.now());
 	const journal = openJournal({ log, mesh, clock: world.clock, time: shell, onStored: (position, envelope) => tally.count(position, envelope) });
 	const notices = new Map<string, Notice>();
-	const intake = new CoreIntake(journal, live, world, {
-		notice: (about, text) => notices.set(about, { severity: "info", text }),
-		gone: (gap) => log.closeGap(gap),
-	});
+	const room = roomOf(options, notices);
+	const told = {
+		notice: (about: string, text: string) => notices.set(about, { severity: "info", text }),
+		gone: (gap: Gap) => log.closeGap(gap),
+	};
+	const intake = new CoreIntake(journal, live, world, told, room);
 	const stops = stopsOf(journal, live, world, shell);
 	const audit = auditOf(options, notices);
 	const leases = new MotionLeases({ mesh, key, journal, live, world, newLease: newName });
@@ -327,6 +345,7 @@ const partsOf = async (options: CoreOptions): Promise<Parts> => {
 		leases,
 		tally,
 		audit,
+		room,
 		outside: {},
 		link: undefined,
 		where: NOWHERE,
@@ -335,7 +354,8 @@ const partsOf = async (options: CoreOptions): Promise<Parts> => {
 
 export const openCore = async (options: CoreOptions): Promise<Core> => {
 	const parts = await partsOf(options);
-	const { journal, shell, intake, key, notices, stops, leases, audit } = parts;
+	const { journal, shell, intake, key, notices, stops, leases, audit, room } = parts;
+	await room.start();
 	await shell.start(startRecords(options));
 	audit.start();
 	let dispatcher: Dispatcher | undefined;
@@ -370,6 +390,7 @@ export const openCore = async (options: CoreOptions): Promise<Core> => {
 			presence.start();
 		},
 		close: async () => {
+			room.stop();
 			stops.close();
 			leases.close();
 			await presence?.stop();

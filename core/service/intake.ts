@@ -1,8 +1,9 @@
 // Connects judged messages to the log: deduplicated, stamped, on disk before anyone is thanked; bad ones into quarantine, storms of them counted.
 import type { Envelope } from "../../contracts/envelope.ts";
 import { nodeOfSource, unknownFields } from "../../contracts/envelope.ts";
-import { type Fault, fault, sayFault } from "../../contracts/errors.ts";
+import { type Fault, fault, OrionError, sayFault } from "../../contracts/errors.ts";
 import type { Gap } from "../../log/port.ts";
+import type { RoomHere } from "./disk-room.ts";
 import { gapOfEnvelope, type Journal, keyOfEnvelope } from "./journal.ts";
 import type { Live, Pulse } from "./live.ts";
 import type { World } from "./world.ts";
@@ -51,6 +52,9 @@ export interface Told {
 	gone(gap: Gap): void;
 }
 
+/** What is left of a disk is for safety and receipts, beside what core itself records. A will has no lane: its state is safety too. */
+const isForTheReserve = ({ lane, type }: Envelope): boolean => lane === "safety" || lane === "decision" || type === "dev.orion.node.state.v1";
+
 export class CoreIntake {
 	readonly #journal: Journal;
 	readonly #live: Live;
@@ -58,16 +62,25 @@ export class CoreIntake {
 	readonly #storms = new Map<string, Storm>();
 	readonly #surplus = new Set<string>();
 	readonly #told: Told;
+	readonly #room: RoomHere;
 
-	constructor(journal: Journal, live: Live, world: World, told: Told = { notice: () => undefined, gone: () => undefined }) {
+	constructor(
+		journal: Journal,
+		live: Live,
+		world: World,
+		told: Told = { notice: () => undefined, gone: () => undefined },
+		room: RoomHere = { now: "enough", folder: "" },
+	) {
 		this.#journal = journal;
 		this.#live = live;
 		this.#world = world;
 		this.#told = told;
+		this.#room = room;
 	}
 
 	/** Resolves when durable. Rejects when the disk cannot take it: then nobody may be thanked. */
 	async accept({ identity, topic, envelope, bytes }: JudgedMessage): Promise<KeptMessage> {
+		if (!isForTheReserve(envelope)) this.#refuseWhenScarce();
 		this.#reportSurplus(envelope);
 		const key = keyOfEnvelope(envelope);
 		const [outcome] = await this.#journal.append([{ envelope, bytes, ...(key === undefined ? {} : { key }) }]);
@@ -85,8 +98,14 @@ export class CoreIntake {
 		return { kind: "fork", position, fault: found };
 	}
 
-	/** Resolves when it is durable, whole or as part of a count. */
+	/** Nobody is thanked, so nothing is lost: whoever sent it has it, and sends it again. */
+	#refuseWhenScarce(): void {
+		if (this.#room.now === "scarce") throw new OrionError("DISK_FULL", { folder: this.#room.folder });
+	}
+
+	/** Resolves when it is durable, whole or as part of a count. Rejects as accept does. */
 	async quarantine({ identity, topic, bytes, fault: found }: RejectedMessage): Promise<{ readonly position: number }> {
+		this.#refuseWhenScarce();
 		const storm = await this.#stormOf(identity.clientId);
 		storm.lastDetail = sayFault(found).slice(0, 2_000);
 		if (storm.kept >= KEPT_PER_WINDOW_MAX) {
@@ -117,7 +136,7 @@ export class CoreIntake {
 		});
 	}
 
-	/** Pulses and measurements: never waits, and a disk that is down loses only samples. */
+	/** Pulses and measurements: never waits, and a disk that is down or has little room loses only samples. */
 	live({ envelope, bytes }: JudgedMessage): void {
 		if ((envelope.type as string) === "dev.orion.node.pulse.v1") {
 			const node = nodeOfSource(envelope.source);
@@ -125,7 +144,7 @@ export class CoreIntake {
 				this.#live.pulse(node, { ...(envelope.data as unknown as Pulse), ...(envelope.clockquality === undefined ? {} : { clock: envelope.clockquality }) });
 			return;
 		}
-		if (this.#live.hear(envelope)) this.#journal.append([{ envelope, bytes }]).catch(() => undefined);
+		if (this.#live.hear(envelope) && this.#room.now === "enough") this.#journal.append([{ envelope, bytes }]).catch(() => undefined);
 	}
 
 	/** Fields that no contract names are kept, and said once per source and type: a newer sender, or a misspelling. */

@@ -47,7 +47,7 @@ export const stopRows = (state: EngineState) =>
 	});
 
 /** One sentence about now. */
-const sentence = (state: EngineState): string => {
+const sentence = (state: EngineState, notices: readonly Notice[]): string => {
 	const stops = stopRows(state);
 	const first = stops[0];
 	if (first !== undefined && stops.length === 1) return `${first.node} is ${first.verb === "cut" ? "cut" : "stopped"} by ${first.by}`;
@@ -58,7 +58,7 @@ const sentence = (state: EngineState): string => {
 	if (worst !== undefined && open.length === 1) return `1 incident is open: ${worst.title}`;
 	if (worst !== undefined) return `${open.length} incidents are open, the gravest: ${worst.title}`;
 	if (lost.length > 0) return `${lost.length === 1 ? "1 node is" : `${lost.length} nodes are`} lost: ${lost.join(", ")}`;
-	return "nothing is wrong";
+	return notices.some(({ severity }) => severity === "error") ? "no incident is open, but the mesh itself has trouble" : "nothing is wrong";
 };
 
 export const incidentRow = (seen: Seen, incident: Incident) => {
@@ -176,7 +176,7 @@ export const statusView = (seen: Seen) => {
 		mesh: info.mesh,
 		level: state.level,
 		levelSays: levelRow(state.policy, state.level).says,
-		sentence: sentence(state),
+		sentence: sentence(state, notices),
 		/** What `orion status --exit-code` answers by: no open incident, no lost node. */
 		healthy: open.length === 0 && lostNodes(state).length === 0,
 		core: {

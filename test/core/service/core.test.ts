@@ -1,15 +1,19 @@
 // Shows core as it is composed: an order to stop leaves at once while a policy is read or taken over, and what pulses do not say becomes presence (HARM-45, HARM-100).
 import { expect, test } from "vitest";
-import { fail } from "../../../contracts/errors.ts";
+import { fail, fault, OrionError } from "../../../contracts/errors.ts";
 import type { Result } from "../../../contracts/result.ts";
 import { type Core, openCore } from "../../../core/service/core.ts";
+import type { DiskFacts } from "../../../core/service/disk-room.ts";
 import type { LoadedPolicy } from "../../../core/service/policies.ts";
-import { messageOf } from "../../support/core.ts";
+import { messageOf, recordsOf } from "../../support/core.ts";
 import { VirtualDisk } from "../../support/disk.ts";
 import { limitsWith, MESH, SESSION, shippedPolicy } from "../../support/engine.ts";
 import { VirtualHost } from "../../support/world.ts";
 
-const opened = async (readPolicy: () => Promise<Result<LoadedPolicy>>) => {
+const MIB = 1_048_576;
+const ROOMY: DiskFacts = { usedRatio: 0.3, freeBytes: 20_000 * MIB };
+
+const opened = async (readPolicy: () => Promise<Result<LoadedPolicy>>, found: () => DiskFacts | undefined = () => ROOMY) => {
 	const host = new VirtualHost();
 	const disk = new VirtualDisk({ now: () => host.time.nowMs });
 	const world = host.process();
@@ -33,6 +37,7 @@ const opened = async (readPolicy: () => Promise<Result<LoadedPolicy>>) => {
 			revoke: () => Promise.resolve(fail("LOG_CLOSED")),
 		},
 		world,
+		disk: { folder: "data/log", facts: () => Promise.resolve(found()) },
 		losses: [],
 	});
 	await core.connect(
@@ -55,7 +60,8 @@ const opened = async (readPolicy: () => Promise<Result<LoadedPolicy>>) => {
 		core.intake.live({ identity: { node, clientId: `${node}.safety` }, topic: "test", envelope, bytes: new Uint8Array() });
 	};
 	const orders = () => said.filter((topic) => /(stop|cut)$/.test(topic));
-	return { host, log, core, pulse, orders };
+	const records = async (name: string) => (await recordsOf(disk)).filter(({ envelope }) => envelope.type === `dev.orion.${name}.v1`);
+	return { host, log, core, pulse, orders, records };
 };
 
 test("HARM-45 while a policy is read, and while it is taken over on a disk that is stuck, orders leave at once", async () => {
@@ -112,6 +118,84 @@ test("HARM-100 a node whose pulses stop is suspect, then lost, and ready again w
 	expect(await seconds(4, false)).toBe("suspect");
 	expect(await seconds(4, false)).toBe("lost");
 	expect(await seconds(2, true)).toBe("none");
+	const closing = core.close();
+	await host.time.advance(1_000);
+	await closing;
+});
+
+test("LOSS-63 a disk that is all but full: core says so, records no measurements, then thanks nobody but for safety and receipts; with room again all is taken", async () => {
+	let disk: DiskFacts = ROOMY;
+	const { host, core, records } = await opened(
+		() => Promise.resolve(fail("LOG_CLOSED")),
+		() => disk,
+	);
+	let seq = 0;
+	const says = async (
+		lane: "safety" | "decision" | "event" | undefined,
+		type = "alert.firing",
+		data: object = { name: "a", severity: "info", summary: "s" },
+	) => {
+		seq += 1;
+		const { lane: _lane, seq: _seq, ...bare } = messageOf("pi-1", type, data, seq, SESSION);
+		const envelope = (lane === undefined ? bare : { ...bare, lane, seq }) as ReturnType<typeof messageOf>;
+		const bytes = new TextEncoder().encode(JSON.stringify(envelope));
+		const accepted = core.intake.accept({ identity: { node: "pi-1", clientId: "pi-1" }, topic: "test", envelope, bytes });
+		const answer = accepted.then(
+			({ kind }) => kind,
+			(error: unknown) => (error instanceof OrionError ? error.fault.code : "?"),
+		);
+		await host.time.advance(10);
+		return answer;
+	};
+	const bad = async () => {
+		const rejected = { identity: { node: "pi-1", clientId: "pi-1" }, topic: "test", bytes: new Uint8Array(10), fault: fault("NOT_JSON", { detail: "x" }) };
+		const answer = core.intake.quarantine(rejected).then(
+			() => "kept",
+			(error: unknown) => (error instanceof OrionError ? error.fault.code : "?"),
+		);
+		await host.time.advance(10);
+		return answer;
+	};
+	const measured = async (): Promise<boolean> => {
+		const before = (await records("host.metrics")).length;
+		const envelope = messageOf("pi-1", "host.metrics", { cpuRatio: 0.5 }, 1, SESSION, "metric");
+		await host.time.advance(20_000);
+		core.intake.live({ identity: { node: "pi-1", clientId: "pi-1" }, topic: "test", envelope, bytes: new TextEncoder().encode(JSON.stringify(envelope)) });
+		await host.time.advance(100);
+		return (await records("host.metrics")).length > before;
+	};
+	const gets = async (next: DiskFacts): Promise<string> => {
+		disk = next;
+		await host.time.advance(5_000);
+		return core.desk.notices().find(({ text }) => text.startsWith("the disk of data/log"))?.text ?? "nothing";
+	};
+	const others = async () => [await says("event"), await says(undefined), await bad(), await measured()];
+	const kept = async () => [
+		await says("safety", "node.safety", { state: "working" }),
+		await says("decision", "action.receipt", {}),
+		await says(undefined, "node.state", { state: "lost" }),
+	];
+
+	expect([await gets(ROOMY), await others(), await kept()]).toEqual(["nothing", ["stored", "stored", "kept", true], ["stored", "stored", "stored"]]);
+	expect(await gets({ usedRatio: 0.86, freeBytes: 3_500 * MIB })).toBe(
+		"the disk of data/log is 86 % full, 3.4 GiB left: measurements are not recorded until there is room. Free some space there",
+	);
+	expect([await others(), await kept()]).toEqual([
+		["stored", "stored", "kept", false],
+		["stored", "stored", "stored"],
+	]);
+	expect(await gets({ usedRatio: 0.96, freeBytes: 600 * MIB })).toBe(
+		"the disk of data/log is 96 % full, 600 MiB left, kept for safety, receipts and decisions: nodes keep what else they have until there is room. Free some space there",
+	);
+	expect([await others(), await kept()]).toEqual([
+		["DISK_FULL", "DISK_FULL", "DISK_FULL", false],
+		["stored", "stored", "stored"],
+	]);
+	// Core's own records go on: what a person orders is on disk.
+	const level = core.desk.setLevel(core.desk.state().level, "anna", undefined);
+	await host.time.advance(100);
+	expect((await level).position).toBeGreaterThan(0);
+	expect([await gets(ROOMY), await others(), await kept()]).toEqual(["nothing", ["stored", "stored", "kept", true], ["stored", "stored", "stored"]]);
 	const closing = core.close();
 	await host.time.advance(1_000);
 	await closing;
