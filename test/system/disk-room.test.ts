@@ -16,16 +16,19 @@ const DISK_MIB = 160;
 const FILL_MIB = 110;
 const SESSION = "7.0123456789abcdef";
 
+const OWN_MOUNTS: readonly string[] = ["unshare", "-r", "-m", "sh", "-c"];
+
 /** What starts another command with a small disk of its own under one folder of its data. */
 const onSmallDisk = (folder: string): readonly string[] => {
 	const say = `for word; do [ "$before" = --data ] && data=$word; before=$word; done; mkdir -p "$data/${folder}" && mount -t tmpfs -o size=${DISK_MIB}m none "$data/${folder}" && exec "$@"`;
-	return ["unshare", "-r", "-m", "sh", "-c", say, "sh"];
+	return [...OWN_MOUNTS, say, "sh"];
 };
 
 /** Where this host allows no mounts of one's own there is nothing to see; that is said, never passed over. */
 const mountsOr = (skip: (why: string) => never): void => {
 	try {
-		execFileSync("unshare", ["-r", "-m", "sh", "-c", "mount -t tmpfs none /mnt"], { stdio: ["ignore", "ignore", "pipe"] });
+		const [program = "", ...args] = [...OWN_MOUNTS, "mount -t tmpfs none /mnt"];
+		execFileSync(program, args, { stdio: ["ignore", "ignore", "pipe"] });
 	} catch (error) {
 		const why = `this host allows no mount namespaces (${error instanceof Error ? error.message.split("\n")[0] : "unknown"})`;
 		process.stderr.write(`\nSKIPPED: a real disk that is all but full: ${why}\n`);
