@@ -1,17 +1,19 @@
 // `npm run fuzz -- --packets N [--seed S] [--json]`: hostile packets against a real mesh, with an honest node beside them.
-import { parseArgs } from "node:util";
 import { bundle } from "../../build/bundle.mjs";
+import { asked, refuse } from "../../build/command-line.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
-const { values } = parseArgs({
-	options: { packets: { type: "string", default: "100000" }, seed: { type: "string" }, json: { type: "boolean", default: false } },
-});
+const HELP = `npm run fuzz -- [--packets N] [--seed S] [--json]
+
+Hostile packets against a real mesh, with an honest node beside them; exit 1 if it crashes, believes a forgery or lets the honest node down.
+
+  npm run fuzz -- --packets 1000000
+  npm run fuzz -- --packets 100000 --seed 75621
+`;
+const { values } = asked(HELP, { packets: { type: "string", default: "100000" }, seed: { type: "string" }, json: { type: "boolean", default: false } });
 const packets = Number(values.packets);
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-if (!Number.isInteger(packets) || packets < 1 || !Number.isInteger(seed)) {
-	process.stderr.write("usage: npm run fuzz -- --packets N [--seed S] [--json]\n");
-	process.exit(2);
-}
+if (!Number.isInteger(packets) || packets < 1 || !Number.isInteger(seed)) refuse(HELP, "--packets and --seed are whole numbers, packets at least 1");
 await bundle();
 const { isUnharmed, runFuzz } = await load("test/fuzz/fuzz-rounds.ts");
 const beganMs = performance.now();

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writ
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { asked, refuse } from "../../build/command-line.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 // Two runs at a time do not meet, nor do the workers of one.
@@ -14,19 +14,23 @@ const TEST_WITHIN_MS = 120_000;
 /** All named tests together, once. */
 const ALL_WITHIN_MS = 1_200_000;
 
-const { values } = parseArgs({
-	options: { only: { type: "string" }, json: { type: "boolean", default: false }, "trust-tests": { type: "boolean", default: false } },
-});
+const HELP = `npm run mutants -- [--only ROOM|ID] [--trust-tests] [--json]
+
+Plants each seeded defect in a copy of the tree; the test named with it has to fail. Exit 1 if one is not caught.
+--trust-tests: the tests passed a moment ago and are not run without a defect first.
+
+  npm run mutants
+  npm run mutants -- --only bus
+  npm run mutants -- --only log-no-dedup --trust-tests
+`;
+const { values } = asked(HELP, { only: { type: "string" }, json: { type: "boolean", default: false }, "trust-tests": { type: "boolean", default: false } });
 
 const all = readdirSync(join(root, "test/mutants"))
 	.filter((file) => file.endsWith(".json"))
 	.sort()
 	.flatMap((file) => JSON.parse(readFileSync(join(root, "test/mutants", file), "utf8")).map((mutant) => ({ room: file.slice(0, -".json".length), ...mutant })));
 const chosen = all.filter(({ room, id }) => values.only === undefined || room === values.only || id === values.only);
-if (chosen.length === 0) {
-	process.stderr.write(`no mutant is called ${values.only}; rooms: ${[...new Set(all.map(({ room }) => room))].join(", ")}\n`);
-	process.exit(2);
-}
+if (chosen.length === 0) refuse(HELP, `no mutant is called ${values.only}; rooms: ${[...new Set(all.map(({ room }) => room))].join(", ")}`);
 
 /** More at a time, and tests that wait for processes wait in vain. */
 const WORKERS_MAX = 2;

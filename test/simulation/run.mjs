@@ -1,14 +1,18 @@
 // `npm run sim -- --seeds N [--seed S]`: worlds from seeds, with faults; says what was reached and, at a failure, the command that repeats it.
-import { parseArgs } from "node:util";
+import { asked, refuse } from "../../build/command-line.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
-const { values } = parseArgs({ options: { seeds: { type: "string", default: "200" }, seed: { type: "string" } } });
+const HELP = `npm run sim -- [--seeds N] [--seed S]
+
+Whole worlds from seeds, with faults, in virtual time; says what was reached, and at a failure the command that repeats it.
+
+  npm run sim -- --seeds 1000
+  npm run sim -- --seed 42
+`;
+const { values } = asked(HELP, { seeds: { type: "string", default: "200" }, seed: { type: "string" } });
 const seeds = values.seed === undefined ? Number(values.seeds) : 1;
 const firstSeed = Number(values.seed ?? "1");
-if (![seeds, firstSeed].every((value) => Number.isSafeInteger(value) && value > 0)) {
-	process.stderr.write("--seeds and --seed are whole numbers above 0\n");
-	process.exit(2);
-}
+if (![seeds, firstSeed].every((value) => Number.isSafeInteger(value) && value > 0)) refuse(HELP, "--seeds and --seed are whole numbers above 0");
 const { runSeeds } = await load("test/simulation/main.ts");
 const beganMs = performance.now();
 const ran = await runSeeds({ firstSeed, seeds, say: (line) => process.stderr.write(`${line}\n`) });

@@ -2,21 +2,24 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { asked, refuse } from "../../../build/command-line.mjs";
 import { load } from "../../../build/run-typescript.mjs";
 
 const PROCESSES_MAX = 4;
 const text = (given) => ({ type: "string", ...(given === undefined ? {} : { default: given }) });
-const { values } = parseArgs({
-	options: { streams: text("1000"), from: text("1"), seed: text(), failures: text("1"), part: { type: "boolean", default: false } },
-});
+const HELP = `npm run fuzz:chat -- [--streams N] [--from SEED] [--seed S] [--failures N]
+
+Streams of updates to the chat, from seeds: strangers, replays, forgeries, core killed at any call; at a failure the command that repeats it.
+
+  npm run fuzz:chat -- --streams 10000
+  npm run fuzz:chat -- --seed 42
+`;
+const { values } = asked(HELP, { streams: text("1000"), from: text("1"), seed: text(), failures: text("1"), part: { type: "boolean", default: false } });
 const streams = values.seed === undefined ? Number(values.streams) : 1;
 const firstSeed = Number(values.seed ?? values.from);
 const failuresMax = Number(values.failures);
-if (![streams, firstSeed, failuresMax].every((value) => Number.isSafeInteger(value) && value > 0)) {
-	process.stderr.write("--streams, --from, --seed and --failures are whole numbers above 0\n");
-	process.exit(2);
-}
+if (![streams, firstSeed, failuresMax].every((value) => Number.isSafeInteger(value) && value > 0))
+	refuse(HELP, "--streams, --from, --seed and --failures are whole numbers above 0");
 
 const runHere = async () => {
 	const { runStreams } = await load("test/telegram/streams/stream-rounds.ts");
