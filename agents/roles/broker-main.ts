@@ -145,7 +145,7 @@ const roomOf = (folder: string, { timers }: World, onLine: (line: string) => voi
 	new DiskRoom({
 		folder,
 		timers,
-		disk: () => hostFacts().disk(folder),
+		facts: () => hostFacts().disk(folder),
 		looked: (now, disk, before) => {
 			if ((now === "scarce") === (before === "scarce")) return;
 			onLine((now === "scarce" && disk !== undefined ? sayRoom(now, disk, folder) : undefined) ?? `the disk of ${folder} has room again`);

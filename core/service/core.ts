@@ -9,7 +9,7 @@ import { openBreaker } from "../brain/open-breaker.ts";
 import type { Level } from "../policy.ts";
 import { approvalDesk } from "./approvals-desk.ts";
 import { Audit, type AuditStore } from "./audit.ts";
-import { type DiskFacts, DiskRoom, sayRoom } from "./disk-room.ts";
+import { type DiskRoom, type DiskUnder, toldRoom } from "./disk-room.ts";
 import { type Delivery, Dispatcher } from "./dispatcher.ts";
 import { CoreIntake } from "./intake.ts";
 import { type Journal, openJournal } from "./journal.ts";
@@ -74,8 +74,8 @@ export interface CoreOptions {
 	readonly readPolicy: () => Promise<Result<LoadedPolicy>>;
 	readonly register: NodeRegister;
 	readonly world: World;
-	/** The disk under the log; undefined: the system does not say. */
-	readonly disk: { readonly folder: string; readonly facts: () => Promise<DiskFacts | undefined> };
+	/** The disk under the log. */
+	readonly disk: DiskUnder;
 	/** Level asked for on the command line, if any. */
 	readonly level?: Level;
 	/** A beacon was signed and handed over. */
@@ -262,18 +262,6 @@ const auditOf = ({ log, world, audit: store }: CoreOptions, notices: Map<string,
 	return new Audit({ log, world, store, notice });
 };
 
-const roomOf = ({ disk: { folder, facts }, world }: CoreOptions, notices: Map<string, Notice>): DiskRoom =>
-	new DiskRoom({
-		folder,
-		disk: facts,
-		timers: world.timers,
-		looked: (room, found) => {
-			const text = found === undefined ? undefined : sayRoom(room, found, folder);
-			if (text === undefined) notices.delete("disk");
-			else notices.set("disk", { severity: room === "tight" ? "warning" : "error", text });
-		},
-	});
-
 /** Of an order or a lease. */
 const newName = (): string => randomBytes(8).toString("hex");
 
@@ -323,7 +311,7 @@ const partsOf = async (options: CoreOptions): Promise<Parts> => {
 	const tally = new Tally(() => world.clock.now());
 	const journal = openJournal({ log, mesh, clock: world.clock, time: shell, onStored: (position, envelope) => tally.count(position, envelope) });
 	const notices = new Map<string, Notice>();
-	const room = roomOf(options, notices);
+	const room = toldRoom(options.disk, world.timers, notices);
 	const told = {
 		notice: (about: string, text: string) => notices.set(about, { severity: "info", text }),
 		gone: (gap: Gap) => log.closeGap(gap),

@@ -1,4 +1,5 @@
 // Decides what a disk with little room still takes, and connects that to the disk, which is looked at every few seconds.
+import type { Notice } from "./ports.ts";
 import type { Timers } from "./world.ts";
 
 /** `tight`: measurements are not recorded. `scarce`: what is left is kept for safety, receipts and decisions. */
@@ -58,10 +59,13 @@ export interface RoomHere {
 	readonly folder: string;
 }
 
-export interface DiskRoomOptions {
+export interface DiskUnder {
 	readonly folder: string;
 	/** undefined: the system does not say; then there is room until a write says otherwise. */
-	readonly disk: () => Promise<DiskFacts | undefined>;
+	readonly facts: () => Promise<DiskFacts | undefined>;
+}
+
+export interface DiskRoomOptions extends DiskUnder {
 	readonly timers: Timers;
 	/** After each look, with what there was room for before it. */
 	readonly looked: (room: Room, disk: DiskFacts | undefined, before: Room) => void;
@@ -96,7 +100,7 @@ export class DiskRoom implements RoomHere {
 	}
 
 	async #look(): Promise<void> {
-		const disk = await this.#options.disk().catch(() => undefined);
+		const disk = await this.#options.facts().catch(() => undefined);
 		// Stopped meanwhile.
 		if (this.#cancel === undefined) return;
 		const before = this.#room;
@@ -105,3 +109,15 @@ export class DiskRoom implements RoomHere {
 		this.#cancel = this.#options.timers.after(LOOK_EVERY_MS, () => void this.#look());
 	}
 }
+
+/** One whose owner's notices say how it stands. */
+export const toldRoom = (disk: DiskUnder, timers: Timers, notices: Map<string, Notice>): DiskRoom =>
+	new DiskRoom({
+		...disk,
+		timers,
+		looked: (room, found) => {
+			const text = found === undefined ? undefined : sayRoom(room, found, disk.folder);
+			if (text === undefined) notices.delete("disk");
+			else notices.set("disk", { severity: room === "tight" ? "warning" : "error", text });
+		},
+	});

@@ -24,7 +24,7 @@ const stopsSay = (state: EngineState): string => {
 	return stops.length === 1 ? `${first.node} is ${verb} by ${first.by}. ` : `${stops.length} nodes are stopped, ${first.node} by ${first.by}. `;
 };
 
-const sentence = (state: EngineState, total: number, silent: readonly string[]): string => {
+const sentence = ({ state, notices }: Seen, total: number, silent: readonly string[]): string => {
 	const open = openIncidents(state);
 	const worst = gravest(open);
 	const lost = lostNodes(state);
@@ -34,7 +34,8 @@ const sentence = (state: EngineState, total: number, silent: readonly string[]):
 		return doing === undefined ? `${what}.` : `${what}; ${doing.name} is under way.`;
 	}
 	if (lost.length > 0) return `${counted(lost.length, "node")} ${lost.length === 1 ? "is" : "are"} lost: ${lost.slice(0, 3).join(", ")}.`;
-	return `Nothing is wrong: ${nodesSay(total, silent)}.`;
+	const hasTrouble = notices.some(({ severity }) => severity === "error");
+	return `${hasTrouble ? "No incident is open, but the mesh itself has trouble" : "Nothing is wrong"}: ${nodesSay(total, silent)}.`;
 };
 
 /** What became of the incidents that were over within a day. */
@@ -73,7 +74,7 @@ export const nowView = (seen: Seen) => {
 	return {
 		...envelopeOf(seen, "orion.now/1"),
 		mesh: info.mesh,
-		sentence: `${stopsSay(state)}${sentence(state, nodes.length, silent)}`,
+		sentence: `${stopsSay(state)}${sentence(seen, nodes.length, silent)}`,
 		healthy: stops.length === 0 && open.length === 0 && lostNodes(state).length === 0 && silent.length === 0,
 		level: state.level,
 		levels: LEVELS.map((level) => levelRow(state.policy, level)),

@@ -23,6 +23,17 @@ const pages = async <T extends Past>(http: TestHttp, path: string, limit: number
 	return all;
 };
 
+test("neither status nor the page says that nothing is wrong above an error of the mesh itself", async () => {
+	const world = new DeskWorld();
+	const http = await openOver(world);
+	const sentence = async () => (await http.ask<{ sentence: string }>("/state/status")).body.sentence;
+	world.notices = [{ severity: "warning", text: "the disk fills up" }];
+	expect(await sentence()).toBe("nothing is wrong");
+	world.notices = [{ severity: "error", text: "the disk is full" }];
+	expect(await sentence()).toBe("no incident is open, but the mesh itself has trouble");
+	expect((await http.ask<NowView>("/state/now")).body.sentence).toBe("No incident is open, but the mesh itself has trouble: no node is here yet.");
+});
+
 describe("/state/now", () => {
 	test("says in a sentence what is so, and what is troubled before what is well", async () => {
 		const world = new DeskWorld();

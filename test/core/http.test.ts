@@ -165,10 +165,6 @@ describe("what is so", () => {
 		const port = await open(world);
 		const sentence = async () => (({ sentence: said, healthy }) => [said, healthy])((await ask(port, "/state/status")).body);
 		expect(await sentence()).toEqual(["nothing is wrong", true]);
-		world.notices = [{ severity: "warning", text: "the disk fills up" }];
-		expect(await sentence()).toEqual(["nothing is wrong", true]);
-		world.notices = [{ severity: "error", text: "the disk is full" }];
-		expect(await sentence()).toEqual(["no incident is open, but the mesh itself has trouble", true]);
 		world.down("host", "web");
 		expect(await sentence()).toEqual(["1 incident is open: web on host is down", false]);
 		world.alert("door", "critical");

@@ -52,7 +52,7 @@ test("LOSS-63 the disk is looked at every five seconds, until it ends; what the 
 	const { timers } = host.process();
 	let found: () => Promise<DiskFacts | undefined> = () => Promise.resolve({ usedRatio: 0.99, freeBytes: 10 * MIB });
 	const seen: string[] = [];
-	const room = new DiskRoom({ folder: "/d", timers, disk: () => found(), looked: (now, _disk, before) => seen.push(`${before} ${now}`) });
+	const room = new DiskRoom({ folder: "/d", timers, facts: () => found(), looked: (now, _disk, before) => seen.push(`${before} ${now}`) });
 	expect(room.now).toBe("enough");
 	await room.start();
 	expect([room.now, room.folder, seen]).toEqual(["scarce", "/d", ["enough scarce"]]);
