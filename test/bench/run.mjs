@@ -1,5 +1,6 @@
 // `npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]`: figures, each beside a peer or the machine's raw one, measured in the same run.
 import { parseArgs } from "node:util";
+import { benchRow } from "../../build/bench-row.mjs";
 import { bundle } from "../../build/bundle.mjs";
 import { peer } from "../../build/peers.mjs";
 import { load } from "../../build/run-typescript.mjs";
@@ -105,10 +106,4 @@ for (const { names, run } of GROUPS) {
 	}
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ schema: "orion.bench/1", results })}\n`);
-else {
-	for (const { name, value, unit, beside, ratio, must, ok } of results) {
-		process.stdout.write(
-			`${ok ? "ok  " : "MISS"} ${name.padEnd(18)}${`${value} ${unit}`.padEnd(20)}beside ${`${beside.value} ${beside.unit}`.padEnd(20)}ratio ${String(ratio).padEnd(8)} must ${must}  (${beside.name})\n`,
-		);
-	}
-}
+else for (const result of results) process.stdout.write(benchRow(result));
