@@ -1,6 +1,20 @@
 // Decides what a person is shown first: one sentence, then what is troubled before what is well, never more than fits a screen.
 import { type EngineState, openIncidents } from "../state.ts";
-import { envelopeOf, gravest, incidentRow, inOrder, isSilent, LEVELS, levelRow, lostNodes, nodeRows, SEVERITIES, type Seen, stopRows } from "./views.ts";
+import {
+	envelopeOf,
+	gravest,
+	hasTrouble,
+	incidentRow,
+	inOrder,
+	isSilent,
+	LEVELS,
+	levelRow,
+	lostNodes,
+	nodeRows,
+	SEVERITIES,
+	type Seen,
+	stopRows,
+} from "./views.ts";
 
 const NODES_MAX = 50;
 const INCIDENTS_MAX = 20;
@@ -34,8 +48,7 @@ const sentence = ({ state, notices }: Seen, total: number, silent: readonly stri
 		return doing === undefined ? `${what}.` : `${what}; ${doing.name} is under way.`;
 	}
 	if (lost.length > 0) return `${counted(lost.length, "node")} ${lost.length === 1 ? "is" : "are"} lost: ${lost.slice(0, 3).join(", ")}.`;
-	const hasTrouble = notices.some(({ severity }) => severity === "error");
-	return `${hasTrouble ? "No incident is open, but the mesh itself has trouble" : "Nothing is wrong"}: ${nodesSay(total, silent)}.`;
+	return `${hasTrouble(notices) ? "No incident is open, but the mesh itself has trouble" : "Nothing is wrong"}: ${nodesSay(total, silent)}.`;
 };
 
 /** What became of the incidents that were over within a day. */

@@ -46,6 +46,9 @@ export const stopRows = (state: EngineState) =>
 		return [{ node, verb, by, via, at: iso(atWallMs), orders: view.orders.length, said: view.said }];
 	});
 
+/** Of the mesh itself: no incident is about it. */
+export const hasTrouble = (notices: readonly Notice[]): boolean => notices.some(({ severity }) => severity === "error");
+
 /** One sentence about now. */
 const sentence = (state: EngineState, notices: readonly Notice[]): string => {
 	const stops = stopRows(state);
@@ -58,7 +61,7 @@ const sentence = (state: EngineState, notices: readonly Notice[]): string => {
 	if (worst !== undefined && open.length === 1) return `1 incident is open: ${worst.title}`;
 	if (worst !== undefined) return `${open.length} incidents are open, the gravest: ${worst.title}`;
 	if (lost.length > 0) return `${lost.length === 1 ? "1 node is" : `${lost.length} nodes are`} lost: ${lost.join(", ")}`;
-	return notices.some(({ severity }) => severity === "error") ? "no incident is open, but the mesh itself has trouble" : "nothing is wrong";
+	return hasTrouble(notices) ? "no incident is open, but the mesh itself has trouble" : "nothing is wrong";
 };
 
 export const incidentRow = (seen: Seen, incident: Incident) => {

@@ -1,31 +1,10 @@
 // `npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]`: figures, each beside a peer or the machine's raw one, measured in the same run.
-import { parseArgs } from "node:util";
 import { benchRow } from "../../build/bench-row.mjs";
 import { bundle } from "../../build/bundle.mjs";
+import { asked, refuse } from "../../build/command-line.mjs";
 import { peer } from "../../build/peers.mjs";
 import { load } from "../../build/run-typescript.mjs";
 
-const parsed = () => {
-	try {
-		return parseArgs({
-			options: {
-				json: { type: "boolean", default: false },
-				help: { type: "boolean", default: false },
-				"redis-down-seconds": { type: "string", default: "60" },
-			},
-			allowPositionals: true,
-		});
-	} catch (error) {
-		process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-		process.exit(2);
-	}
-};
-const { values, positionals } = parsed();
-const redisDownSeconds = Number(values["redis-down-seconds"]);
-if (!(redisDownSeconds >= 5)) {
-	process.stderr.write("--redis-down-seconds is at least 5\n");
-	process.exit(2);
-}
 const say = (line) => process.stderr.write(`${line}\n`);
 const GROUPS = [
 	{
@@ -68,8 +47,7 @@ const GROUPS = [
 	{ names: ["replay.rate"], run: async () => (await load("test/bench/engine.ts")).engineFigures(say) },
 ];
 const known = GROUPS.flatMap(({ names }) => names);
-if (values.help) {
-	process.stdout.write(`npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]
+const HELP = `npm run bench -- [--json] [--redis-down-seconds N] [NAME ...]
 
 Each figure is measured beside a peer or the machine's raw one, in the same run; without a NAME all of them, in ten minutes.
 Compare ratios, on a machine that does nothing else.
@@ -79,14 +57,12 @@ Compare ratios, on a machine that does nothing else.
   npm run --silent bench -- --json > bench.json
 
 Figures: ${known.join(", ")}
-`);
-	process.exit(0);
-}
+`;
+const { values, positionals } = asked(HELP, { json: { type: "boolean", default: false }, "redis-down-seconds": { type: "string", default: "60" } }, true);
+const redisDownSeconds = Number(values["redis-down-seconds"]);
+if (!(redisDownSeconds >= 5)) refuse(HELP, "--redis-down-seconds is at least 5");
 const unknown = positionals.filter((name) => !known.includes(name));
-if (unknown.length > 0) {
-	process.stderr.write(`no such figure: ${unknown.join(", ")}. There are: ${known.join(", ")}\n`);
-	process.exit(2);
-}
+if (unknown.length > 0) refuse(HELP, `no such figure: ${unknown.join(", ")}. There are: ${known.join(", ")}`);
 const wanted = (name) => positionals.length === 0 || positionals.includes(name);
 const results = [];
 // The engine is measured from its sources; everything else is the built output.

@@ -1,4 +1,5 @@
 // Shows that what a broker elsewhere has on its disk reaches core once, in order, whatever ends in between (LOSS-25..28, LOSS-45, LOSS-46, LOSS-50).
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type BrokerWord, bridgeNames, bridgeRights, type CoreWord, parseBrokerWord } from "../../contracts/bridge.ts";
 import { openMemory } from "../../log/memory.ts";
@@ -7,14 +8,8 @@ import { connectRedis } from "../../log/redis-connection.ts";
 import { Feed } from "../../log/redis-feed.ts";
 import { BrokerLines } from "../../log/redis-lines.ts";
 import { until } from "../support/mesh.ts";
+import { quickTimers } from "../support/quick-timers.ts";
 import { TestRedis } from "../support/redis.ts";
-
-const timers = {
-	after: (delayMs: number, run: () => void) => {
-		const timer = setTimeout(run, Math.min(delayMs, 50));
-		return () => clearTimeout(timer);
-	},
-};
 
 /** Core as the lines see it: what it has on disk survives it. */
 class CoreSide {
@@ -39,7 +34,7 @@ class CoreSide {
 		this.lines = new BrokerLines({
 			url: this.#url,
 			brokers: this.#brokers,
-			timers,
+			timers: quickTimers,
 			now: () => performance.now(),
 			accept: async (records) => {
 				if (this.refusals > 0) {
@@ -91,7 +86,7 @@ const feedOf = (spool: Log, more: Partial<ConstructorParameters<typeof Feed>[0]>
 		epoch: "e1",
 		newEpoch: () => "e2",
 		spool,
-		timers,
+		timers: quickTimers,
 		here: () => ({ nodes: ["pi-3"], rows: "" }),
 		heard: (word) => words.push(word),
 		moved: () => undefined,

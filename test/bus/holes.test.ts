@@ -1,4 +1,5 @@
 // Shows that a number which is missing at core is never given up while a broker elsewhere may hold it, also one that is cut off and not yet known to be (LOSS-56).
+
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type Envelope, encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
 import { openMemory } from "../../log/memory.ts";
@@ -10,18 +11,11 @@ import { CoreProcess, messageOf, recordsOf } from "../support/core.ts";
 import { VirtualDisk } from "../support/disk.ts";
 import { SESSION } from "../support/engine.ts";
 import { until } from "../support/mesh.ts";
+import { quickTimers } from "../support/quick-timers.ts";
 import { TestRedis } from "../support/redis.ts";
 import { VirtualHost } from "../support/world.ts";
 
 const LATER = "2.00112233445566aa";
-
-/** Brokers and Redis are real, and in real time; how long core thinks that it takes is the test's to say. */
-const timers = {
-	after: (delayMs: number, run: () => void) => {
-		const timer = setTimeout(run, Math.min(delayMs, 50));
-		return () => clearTimeout(timer);
-	},
-};
 
 let redis: TestRedis;
 let host: VirtualHost;
@@ -38,7 +32,7 @@ beforeEach(async () => {
 	lines = new BrokerLines({
 		url: redis.url,
 		brokers: ["attic", "garden"],
-		timers,
+		timers: quickTimers,
 		now: () => host.time.nowMs,
 		accept: async (records) => {
 			for (const { bytes } of records) {
@@ -75,7 +69,7 @@ const feedOf = (name: string, spool: Log, nodes: readonly string[] = []): Feed =
 		epoch: `of-${name}`,
 		newEpoch: () => `again-${name}`,
 		spool,
-		timers,
+		timers: quickTimers,
 		here: () => ({ nodes, rows: "" }),
 		heard: () => undefined,
 		moved: () => undefined,

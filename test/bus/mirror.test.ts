@@ -1,4 +1,5 @@
 // Shows that a Redis holds what the log holds whatever happens to it, and that what this mesh did not write is never written over (LOSS-20..24).
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { OrionError } from "../../contracts/errors.ts";
 import { openMemory } from "../../log/memory.ts";
@@ -6,6 +7,7 @@ import type { Log } from "../../log/port.ts";
 import { listOf, textOf } from "../../log/redis-connection.ts";
 import { Mirror, type MirrorOptions } from "../../log/redis-mirror.ts";
 import { dataOf } from "../../log/redis-place.ts";
+import { quickTimers } from "../support/quick-timers.ts";
 import { TestRedis } from "../support/redis.ts";
 
 const ENCODER = new TextEncoder();
@@ -38,12 +40,7 @@ const open = (more: Partial<MirrorOptions> = {}): Mirror => {
 		url: redis.url,
 		log,
 		mesh: "mesh-1",
-		timers: {
-			after: (delayMs, run) => {
-				const timer = setTimeout(run, Math.min(delayMs, 50));
-				return () => clearTimeout(timer);
-			},
-		},
+		timers: quickTimers,
 		now: () => performance.now(),
 		familyRecordsMax: 10_000,
 		notice: (said) => notices.push(said),

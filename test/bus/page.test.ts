@@ -1,4 +1,5 @@
 // Shows that a page of records goes into Redis whole and under its own numbers, where the log has a hole, where numbers are large, and whatever bytes a record has (LOSS-57).
+
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { StoredRecord } from "../../log/port.ts";
 import { listOf, textOf } from "../../log/redis-connection.ts";
@@ -6,6 +7,7 @@ import { Mirror } from "../../log/redis-mirror.ts";
 import { unbroken } from "../../log/redis-page.ts";
 import { dataOf } from "../../log/redis-place.ts";
 import { until } from "../support/mesh.ts";
+import { quickTimers } from "../support/quick-timers.ts";
 import { TestRedis } from "../support/redis.ts";
 
 let redis: TestRedis;
@@ -17,13 +19,6 @@ afterEach(async () => {
 	await mirror?.stop();
 	await redis.end();
 });
-
-const timers = {
-	after: (delayMs: number, run: () => void) => {
-		const timer = setTimeout(run, Math.min(delayMs, 50));
-		return () => clearTimeout(timer);
-	},
-};
 
 const entries = async (key: string): Promise<readonly (readonly [string, string])[]> =>
 	listOf(await redis.ask("xrange", key, "-", "+")).map((entry) => [textOf(listOf(entry)[0]), Buffer.from(dataOf(entry) ?? []).toString("latin1")]);
@@ -58,7 +53,7 @@ it("every record is there once under its number, also behind a hole, and in its 
 			onCommit: () => () => undefined,
 		},
 		mesh: "mesh-1",
-		timers,
+		timers: quickTimers,
 		now: () => performance.now(),
 		familyRecordsMax: 10_000,
 		notice: () => undefined,

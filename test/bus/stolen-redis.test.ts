@@ -1,4 +1,5 @@
 // Shows what a stolen Redis password can do: the whole of Redis is lost to it, and core's log, level and decisions are not (HARM-113).
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bridgeNames } from "../../contracts/bridge.ts";
 import { encodeEnvelope } from "../../contracts/envelope.ts";
@@ -10,15 +11,9 @@ import { CoreProcess, messageOf, recordsOf } from "../support/core.ts";
 import { VirtualDisk } from "../support/disk.ts";
 import { MESH } from "../support/engine.ts";
 import { until } from "../support/mesh.ts";
+import { quickTimers } from "../support/quick-timers.ts";
 import { TestRedis } from "../support/redis.ts";
 import { settle, VirtualHost } from "../support/world.ts";
-
-const timers = {
-	after: (delayMs: number, run: () => void) => {
-		const timer = setTimeout(run, Math.min(delayMs, 50));
-		return () => clearTimeout(timer);
-	},
-};
 
 let redis: TestRedis;
 const closers: (() => Promise<unknown>)[] = [];
@@ -41,7 +36,7 @@ const meshOverRedis = async () => {
 	const lines = new BrokerLines({
 		url: redis.url,
 		brokers: ["attic"],
-		timers,
+		timers: quickTimers,
 		now: () => performance.now(),
 		accept: async (records) => {
 			for (const { broker, bytes } of records) {
@@ -65,7 +60,7 @@ const meshOverRedis = async () => {
 		epoch: "e1",
 		newEpoch: () => "e2",
 		spool,
-		timers,
+		timers: quickTimers,
 		here: () => ({ nodes: [], rows: "" }),
 		heard: () => undefined,
 		moved: () => undefined,

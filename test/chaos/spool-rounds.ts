@@ -1,4 +1,5 @@
 // Shows that a power cut of a broker elsewhere, of core, of the Redis between them or of all at once, which drops or tears what was not synced, loses and doubles nothing that the broker thanked for: LOSS-62.
+
 import { encodeEnvelope, parseEnvelope } from "../../contracts/envelope.ts";
 import { CoreIntake } from "../../core/service/intake.ts";
 import { gapOfRecord, identityOf, keyOfRecord, openJournal } from "../../core/service/journal.ts";
@@ -12,6 +13,7 @@ import { messageOf } from "../support/core.ts";
 import { MESH, SESSION } from "../support/engine.ts";
 import { FakeFiles } from "../support/files.ts";
 import { until } from "../support/mesh.ts";
+import { quickTimers } from "../support/quick-timers.ts";
 import { seeded } from "../support/random.ts";
 import { TestRedis } from "../support/redis.ts";
 import { VirtualHost } from "../support/world.ts";
@@ -44,14 +46,6 @@ const SYNC_MS_MAX = 2;
 const SEGMENT_SYNC_MS_MAX = 8;
 const STALL_MS_MAX = 150;
 const STALLS_ONE_IN = 6;
-
-/** Real time, but nobody waits longer than this. */
-const timers = {
-	after: (delayMs: number, run: () => void) => {
-		const timer = setTimeout(run, Math.min(delayMs, 50));
-		return () => clearTimeout(timer);
-	},
-};
 
 /** A computer with a log: its disk survives it, as far as it was synced. */
 class Disk {
@@ -124,7 +118,7 @@ class BrokerSide {
 				return `e${this.epochs}`;
 			},
 			spool,
-			timers,
+			timers: quickTimers,
 			here: () => ({ nodes: [], rows: "" }),
 			heard: () => undefined,
 			moved: () => undefined,
@@ -164,7 +158,7 @@ class CoreSide {
 		this.#lines = new BrokerLines({
 			url: this.#url,
 			brokers: [BROKER],
-			timers,
+			timers: quickTimers,
 			now: () => performance.now(),
 			accept: async (records) => {
 				await Promise.all(records.map(({ broker, bytes }) => acceptSpooled({ intake, journal, mesh: MESH }, broker, bytes)));
